@@ -1,0 +1,1 @@
+"""Bitstreams, estimates and reports."""

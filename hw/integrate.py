@@ -1,0 +1,110 @@
+"""Adds up one neuron group at a time: a weight row for every event, membranes in registers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import Array, Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.geometry import LayerGeometry, address_bits
+from hw.streams import event_stream, handover_stream
+
+__all__ = ["Integrate"]
+
+
+class Integrate(wiring.Component):
+    """V += w * k for ``lanes`` neurons a cycle, then the group's membranes are handed over.
+
+    A three-stage pipeline (address, word, sum) that only a refused handover stops: one event a
+    cycle; the sum of an event is in V three cycles after it was accepted. A mark hands the group
+    over in its third cycle and costs one cycle.
+
+    Members:
+        i: In(event_stream). Each image's events and mark, once for every group.
+        o: Out(handover_stream). Membranes of a group, group after group.
+        row_re: Out(1), row_address: Out. Reads weight row ``group * fan_in + address``.
+        row: In(lanes * weight_bits). That row, one cycle later, lane 0 in the lowest bits.
+        bias: In(lanes * bias_bits). Biases with which the next group starts (absent without).
+        start: In(1). High for one cycle after reset, when ``bias`` holds those of group 0.
+        added: Out(1). A row is added to the membranes in this cycle (for counting).
+    """
+
+    def __init__(self, layer: LayerGeometry):
+        self._layer = layer
+        super().__init__(
+            {
+                "i": In(event_stream(layer.fan_in, layer.steps_in)),
+                "o": Out(handover_stream(layer.lanes, layer.membrane_bits)),
+                "row_re": Out(1),
+                "row_address": Out(address_bits(layer.rows)),
+                "row": In(layer.lanes * layer.weight_bits),
+                "bias": In(layer.lanes * layer.bias_bits),
+                "start": In(1),
+                "added": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        layer = self._layer
+        ready = Signal()  # goes high once group 0 has its biases
+        advance = Signal()
+        word_valid, word_mark, sum_valid, sum_mark = (Signal() for _ in range(4))
+        word_level = Signal(layer.steps_in.bit_length())
+        sum_level = Signal.like(word_level)
+        sum_row = Signal(layer.lanes * layer.weight_bits)
+
+        m.d.comb += [
+            advance.eq(ready & ~(sum_mark & ~self.o.ready)),
+            self.i.ready.eq(advance),
+            self.row_re.eq(advance & self.i.valid & ~self.i.p.last),
+            self.o.valid.eq(sum_mark),
+            self.added.eq(sum_valid & advance),
+        ]
+        self._add_row_address(m, advance)
+        with m.If(self.start):
+            m.d.sync += ready.eq(1)
+        with m.If(advance):
+            m.d.sync += [
+                word_valid.eq(self.i.valid & ~self.i.p.last),
+                word_mark.eq(self.i.valid & self.i.p.last),
+                sum_valid.eq(word_valid),
+                sum_mark.eq(word_mark),
+            ]
+        with m.If(self.row_re):
+            m.d.sync += word_level.eq(self.i.p.level)
+        with m.If(advance & word_valid):
+            m.d.sync += [sum_level.eq(word_level), sum_row.eq(self.row)]
+        self._add_lanes(m, sum_row, sum_level)
+        return m
+
+    def _add_row_address(self, m: Module, advance: Signal) -> None:
+        """The first row of the current group moves on with each mark."""
+        layer = self._layer
+        base = Signal(address_bits(layer.rows))
+        last = (layer.groups - 1) * layer.fan_in
+        m.d.comb += self.row_address.eq(base + self.i.p.address)
+        if layer.groups > 1:
+            with m.If(advance & self.i.valid & self.i.p.last):
+                m.d.sync += base.eq(Mux(base == last, 0, base + layer.fan_in))
+
+    def _add_lanes(self, m: Module, row: Signal, level: Signal) -> None:
+        layer = self._layer
+        bits = layer.weight_bits
+        membranes = Array(
+            Signal(signed(layer.membrane_bits), name=f"membrane_{lane}")
+            for lane in range(layer.lanes)
+        )
+        with m.If(self.added):
+            for lane, membrane in enumerate(membranes):
+                weight = row[lane * bits : (lane + 1) * bits]
+                change = Mux(weight, -level, level) if bits == 1 else weight.as_signed() * level
+                m.d.sync += membrane.eq(membrane + change)
+        with m.If(self.start | (self.o.valid & self.o.ready)):
+            for lane, membrane in enumerate(membranes):
+                bias = self.bias[lane * layer.bias_bits : (lane + 1) * layer.bias_bits]
+                m.d.sync += membrane.eq(bias.as_signed() if layer.bias_bits else 0)
+        for lane, membrane in enumerate(membranes):
+            m.d.comb += self.o.p[lane].eq(membrane)

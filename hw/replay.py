@@ -1,0 +1,104 @@
+"""Replays an image's events once for every neuron group, while the next image comes in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.geometry import LayerGeometry
+from hw.ram import Ram
+from hw.streams import event_stream
+
+__all__ = ["Replay"]
+
+
+class Replay(wiring.Component):
+    """A ring of events, written once and read once a group.
+
+    The first pass follows the writer: an event leaves two cycles after it came in. Passes follow
+    each other with one cycle for the mark between them. Up to two whole images wait in the ring
+    beside one that is coming in; a full ring stalls the input.
+
+    Members:
+        i: In(event_stream). Events of an image in any order, each address at most once, then the
+            mark.
+        o: Out(event_stream). The same sequence, ``groups`` times.
+        wrote, read: Out(1). An event is written, or read, in this cycle (for counting).
+
+    Memory: one RAM of ``buffer_depth`` events with a read and a write port.
+    """
+
+    def __init__(self, layer: LayerGeometry):
+        self._layer = layer
+        signature = event_stream(layer.fan_in, layer.steps_in)
+        super().__init__(
+            {"i": In(signature), "o": Out(signature), "wrote": Out(1), "read": Out(1)}
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        depth = self._layer.buffer_depth
+        width = self._layer.event_bits
+        m.submodules.ram = ram = Ram(width=width, depth=depth, grain=width)
+        # Pointers count through the ring twice, so that full and empty differ.
+        write = Signal(range(2 * depth))
+        base = Signal.like(write)
+        read = Signal.like(write)
+        end = Signal.like(write)
+        ended = Signal()
+        next_end = Signal.like(write)
+        next_ended = Signal()
+        retire = Signal()
+
+        full = Signal()
+        m.d.comb += [
+            full.eq((write ^ base) == depth),
+            self.i.ready.eq(Mux(self.i.p.last, ~next_ended, ~full)),
+            ram.wa.eq(write[:-1]),
+            ram.wd.eq(Cat(self.i.p.address, self.i.p.level)),
+            ram.we.eq(self.i.valid & self.i.ready & ~self.i.p.last),
+            self.wrote.eq(ram.we),
+            self.read.eq(ram.re),
+        ]
+        with m.If(ram.we):
+            m.d.sync += write.eq(write + 1)
+        with m.If(retire):
+            m.d.sync += [end.eq(next_end), ended.eq(next_ended), next_ended.eq(0)]
+        with m.If(self.i.valid & self.i.ready & self.i.p.last):
+            with m.If(ended & ~retire):
+                m.d.sync += [next_end.eq(write), next_ended.eq(1)]
+            with m.Else():
+                m.d.sync += [end.eq(write), ended.eq(1)]
+        self._add_reader(m, ram, write, base, read, end, ended, retire)
+        return m
+
+    def _add_reader(
+        self, m: Module, ram: Ram, write: Signal, base: Signal, read: Signal, end: Signal,
+        ended: Signal, retire: Signal,
+    ) -> None:  # fmt: skip
+        passes = self._layer.groups
+        left = Signal(range(passes), init=passes - 1)
+        mark = Signal()
+        at_end = Signal()
+        step = Signal()
+        m.d.comb += [
+            at_end.eq(ended & (read == end)),
+            step.eq(~self.o.valid | self.o.ready),
+            retire.eq(step & at_end & (left == 0)),
+            ram.ra.eq(read[:-1]),
+            ram.re.eq(step & ~at_end & (read != write)),
+            self.o.p.last.eq(mark),
+        ]
+        with m.If(~mark):
+            m.d.comb += Cat(self.o.p.address, self.o.p.level).eq(ram.rd)
+        with m.If(step):
+            m.d.sync += [self.o.valid.eq(at_end | (read != write)), mark.eq(at_end)]
+            with m.If(ram.re):
+                m.d.sync += read.eq(read + 1)
+            with m.If(at_end):
+                m.d.sync += [read.eq(base), left.eq(left - 1)]
+        with m.If(retire):
+            m.d.sync += [read.eq(end), base.eq(end), left.eq(passes - 1)]

