@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.geometry import LayerGeometry, address_bits
-from hw.streams import event_stream, handover_stream
+from hw.streams import event_stream, handover_port
 
 __all__ = ["Fire"]
 
@@ -21,7 +21,7 @@ class Fire(wiring.Component):
     three cycles after the handover. The next group is taken as soon as all steps were compared.
 
     Members:
-        i: In(handover_stream). Membranes of a group, kept here while its steps run.
+        i: In(handover_port). Membranes of a group, kept here while its steps run.
         threshold: In. Theta of the layer, or of each lane, from the handover to ``finishing``.
         finishing: Out(1). The group's last step is compared: its thresholds are needed no more.
         o: Out(event_stream). Spikes in order of group, step, neuron; the mark after the last group.
@@ -33,7 +33,7 @@ class Fire(wiring.Component):
         lanes = layer.lanes if layer.threshold_per_neuron else 1
         super().__init__(
             {
-                "i": In(handover_stream(layer.lanes, layer.membrane_bits)),
+                "i": In(handover_port(layer.lanes, layer.membrane_bits)),
                 "threshold": In(lanes * layer.threshold_bits),
                 "o": Out(event_stream(layer.width, layer.steps)),
                 "compared": Out(1),
@@ -103,7 +103,7 @@ class Fire(wiring.Component):
         for lane in range(layer.lanes):
             membrane = Signal(signed(layer.membrane_bits), name=f"membrane_{lane}")
             with m.If(self.i.valid & self.i.ready):
-                m.d.sync += membrane.eq(self.i.p[lane])
+                m.d.sync += membrane.eq(self.i.membranes[lane])
             height = falling[lane if layer.threshold_per_neuron else 0]
             m.d.comb += fired[lane].eq(alive[lane] & (membrane >= height))
         return alive, fired

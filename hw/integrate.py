@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.geometry import LayerGeometry, address_bits
-from hw.streams import event_stream, handover_stream
+from hw.streams import event_stream, handover_port
 
 __all__ = ["Integrate"]
 
@@ -23,7 +23,7 @@ class Integrate(wiring.Component):
 
     Members:
         i: In(event_stream). Each image's events and mark, once for every group.
-        o: Out(handover_stream). Membranes of a group, group after group.
+        o: Out(handover_port). Membranes of a group, group after group.
         row_re: Out(1), row_address: Out. Reads weight row ``group * fan_in + address``.
         row: In(lanes * weight_bits). That row, one cycle later, lane 0 in the lowest bits.
         bias: In(lanes * bias_bits). Biases with which the next group starts (absent without).
@@ -36,7 +36,7 @@ class Integrate(wiring.Component):
         super().__init__(
             {
                 "i": In(event_stream(layer.fan_in, layer.steps_in)),
-                "o": Out(handover_stream(layer.lanes, layer.membrane_bits)),
+                "o": Out(handover_port(layer.lanes, layer.membrane_bits)),
                 "row_re": Out(1),
                 "row_address": Out(address_bits(layer.rows)),
                 "row": In(layer.lanes * layer.weight_bits),
@@ -107,4 +107,4 @@ class Integrate(wiring.Component):
                 bias = self.bias[lane * layer.bias_bits : (lane + 1) * layer.bias_bits]
                 m.d.sync += membrane.eq(bias.as_signed() if layer.bias_bits else 0)
         for lane, membrane in enumerate(membranes):
-            m.d.comb += self.o.p[lane].eq(membrane)
+            m.d.comb += self.o.membranes[lane].eq(membrane)

@@ -22,11 +22,20 @@ module spikeforge_ram #(
 
   always @(posedge clk) if (re) rd <= mem[ra];
 
-  genvar lane;
-  generate
-    for (lane = 0; lane < WIDTH / GRAIN; lane = lane + 1) begin : write_lane
-      always @(posedge clk)
-        if (we[lane]) mem[wa][lane*GRAIN +: GRAIN] <= wd[lane*GRAIN +: GRAIN];
+  integer lane;
+`ifdef VERILATOR
+  // The same write as below, in one statement: many partial ones cost the simulator dear.
+  reg [WIDTH-1:0] word;
+  always @(posedge clk)
+    if (|we) begin
+      word = mem[wa];
+      for (lane = 0; lane < WIDTH / GRAIN; lane = lane + 1)
+        if (we[lane]) word[lane*GRAIN +: GRAIN] = wd[lane*GRAIN +: GRAIN];
+      mem[wa] <= word;
     end
-  endgenerate
+`else
+  always @(posedge clk)
+    for (lane = 0; lane < WIDTH / GRAIN; lane = lane + 1)
+      if (we[lane]) mem[wa][lane*GRAIN +: GRAIN] <= wd[lane*GRAIN +: GRAIN];
+`endif
 endmodule

@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.geometry import LayerGeometry
-from hw.streams import handover_stream, result_stream
+from hw.streams import handover_port, result_stream
 
 __all__ = ["Readout"]
 
@@ -18,7 +18,7 @@ class Readout(wiring.Component):
     """Scans the output neurons, one a cycle; ties go to the lowest index.
 
     Members:
-        i: In(handover_stream). Final membranes of a group of output neurons.
+        i: In(handover_port). Final membranes of a group of output neurons.
         o: Out(result_stream). A beat for each neuron, then the class. The first beat is offered
             two cycles after the handover.
         scanned: Out(1). A membrane is compared in this cycle (for counting).
@@ -28,7 +28,7 @@ class Readout(wiring.Component):
         self._layer = layer
         super().__init__(
             {
-                "i": In(handover_stream(layer.lanes, layer.membrane_bits)),
+                "i": In(handover_port(layer.lanes, layer.membrane_bits)),
                 "o": Out(result_stream(layer.width, layer.membrane_bits)),
                 "scanned": Out(1),
             }
@@ -56,7 +56,7 @@ class Readout(wiring.Component):
         ]
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [busy.eq(1), lane.eq(0)]
-            m.d.sync += [kept[n].eq(self.i.p[n]) for n in range(layer.lanes)]
+            m.d.sync += [kept[n].eq(self.i.membranes[n]) for n in range(layer.lanes)]
         with m.If(move):
             m.d.sync += self.o.valid.eq(busy)
         with m.If(move & busy):

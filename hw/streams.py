@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from amaranth import signed, unsigned
-from amaranth.lib import data, stream
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
 
 from hw.geometry import address_bits
 
-__all__ = ["event_stream", "handover_stream", "load_stream", "result_stream"]
+__all__ = ["event_stream", "handover_port", "load_stream", "result_stream"]
 
 
 def event_stream(addresses: int, steps: int) -> stream.Signature:
@@ -29,9 +30,23 @@ def event_stream(addresses: int, steps: int) -> stream.Signature:
     )
 
 
-def handover_stream(lanes: int, membrane_bits: int) -> stream.Signature:
-    """Membranes of one neuron group, integrated over all events of an image, in LSBs."""
-    return stream.Signature(data.ArrayLayout(signed(membrane_bits), lanes))
+def handover_port(lanes: int, membrane_bits: int) -> wiring.Signature:
+    """Membranes of one neuron group, integrated over all events of an image.
+
+    A stream in all but its payload, which is one port a lane (a packed one would make simulators
+    pack and unpack it in every cycle).
+
+    Members:
+        valid, ready: As in a stream.
+        membranes: One for each lane, in LSBs.
+    """
+    return wiring.Signature(
+        {
+            "valid": Out(1),
+            "ready": In(1),
+            "membranes": Out(signed(membrane_bits)).array(lanes),
+        }
+    )
 
 
 def result_stream(neurons: int, membrane_bits: int) -> stream.Signature:

@@ -96,7 +96,7 @@ void* sf_new() {
   auto* m = new Model;
   m->context = std::make_unique<VerilatedContext>();
   m->context->threads(1);
-  m->top = std::make_unique<Vmodel>(m->context.get(), "accelerator");
+  m->top = std::make_unique<Vmodel>(m->context.get(), "shell");
   return m;
 }
 

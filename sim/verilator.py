@@ -29,6 +29,9 @@ _MAKE_SETTINGS = (
 _MODEL_FLAGS = ("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-fatal")
 _DEFINES = ("-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0", "-DVM_TIMING=0", "-DVL_TIME_CONTEXT",
             "-DVERILATOR=1", "-fcf-protection=none", "-faligned-new", "-w")  # fmt: skip
+# Vector instructions slow the models down: packing scalars costs more than it saves.
+_OFTEN = ("-O2", "-fno-tree-vectorize", "-fno-tree-slp-vectorize")
+_RARE = ("-O1",)
 _TOOLS = ("g++", "make", "perl")
 
 
@@ -76,14 +79,16 @@ def build_environment() -> dict[str, str]:
     }
 
 
-def build_shared_library(verilog: Path, top: str, shim: Path, folder: Path, log: Path) -> Path:
-    """Compile a Verilog file and its C++ shim into one shared library.
+def build_shared_library(
+    verilog: list[Path], top: str, shim: Path, folder: Path, log: Path
+) -> Path:
+    """Compile Verilog files and their C++ shim into one shared library.
 
     Verilator's own runtime is compiled once for the user and kept in the cache.
 
     Args:
-        verilog: The Verilog file.
-        top: Its top module; the C++ class is ``Vmodel``.
+        verilog: The Verilog files.
+        top: Their top module; the C++ class is ``Vmodel``.
         shim: C++ file with the C interface.
         folder: Where to build; holds the library in the end.
         log: Where the tools' output goes.
@@ -97,7 +102,7 @@ def build_shared_library(verilog: Path, top: str, shim: Path, folder: Path, log:
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("")
     command = ["verilator", "--cc", *_MODEL_FLAGS, "--top-module", top, "--prefix", "Vmodel",
-               "--Mdir", str(generated), str(verilog)]  # fmt: skip
+               "--Mdir", str(generated), *map(str, verilog)]  # fmt: skip
     _run(command, environment, log)
     runtime = _runtime_objects(environment, log)
     sources = [*sorted(generated.glob("*.cpp")), shim]
@@ -123,7 +128,7 @@ def _compile(
 ) -> Path:
     made = folder / (source.stem + ".o")
     rarely = "Slow" in source.stem or "Syms" in source.stem or source.stem == "verilated"
-    command = ["g++", "-std=gnu++17", "-O1" if rarely else "-O3", "-march=native", "-fPIC",
+    command = ["g++", "-std=gnu++17", *(_RARE if rarely else _OFTEN), "-fPIC",
                *_DEFINES, *include, "-c", str(source), "-o", str(made)]  # fmt: skip
     _run(command, environment, log)
     return made

