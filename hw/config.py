@@ -8,7 +8,7 @@ from enum import StrEnum
 from spikeforge.errors import SpikeforgeError
 from spikeforge.network import Conv2d, Dense, Network
 
-__all__ = ["DEFAULT_LANES", "HardwareConfig", "MemoryMode", "configure"]
+__all__ = ["DEFAULT_LANES", "HardwareConfig", "MemoryMode", "check_lanes", "configure"]
 
 DEFAULT_LANES = 64
 
@@ -61,9 +61,17 @@ def configure(
     widest = max(widths, default=1)
     if lanes is None:
         lanes = min(DEFAULT_LANES, widest)
-    if not 1 <= lanes <= widest:
-        raise SpikeforgeError(
-            f"lanes must be in 1..{widest}, the width of the widest layer of {network.name}, "
-            f"not {lanes}"
-        )
+    check_lanes(lanes, widest, network.name)
     return HardwareConfig(lanes=lanes, memory=memory)
+
+
+def check_lanes(lanes: int | None, widest: int, name: str) -> None:
+    """Refuse lanes below 1 or beyond the widest layer (None, the default, always fits).
+
+    Raises:
+        SpikeforgeError: Names the value and the range.
+    """
+    if lanes is not None and not 1 <= lanes <= widest:
+        raise SpikeforgeError(
+            f"lanes must be in 1..{widest}, the width of the widest layer of {name}, not {lanes}"
+        )

@@ -23,6 +23,7 @@ from sim.cycles import count_cycles
 from sim.job import JOB_VARIABLE, Outcome, make_job, write_job
 from sim.reference import run_reference
 from sim.runner import PortsOnlyVerilator, control_file
+from sim.waves import convert_to_fst
 from spikeforge.errors import SpikeforgeError
 from spikeforge.network import Network
 from spikeforge.progress import progress
@@ -114,7 +115,7 @@ def _build(rtl: Rtl, outside: Interface, traced: bool) -> Path:
         runner = PortsOnlyVerilator()
         runner.log.setLevel(logging.ERROR)
         log = part / "build.log"
-        trace = ["--trace-fst", "--trace-structs"] if traced else []
+        trace = ["--trace", "--trace-structs"] if traced else []
         try:
             with progress("Build the cocotb model", None):
                 runner.build(
@@ -137,9 +138,7 @@ def _run(
     runner.log.setLevel(logging.ERROR)
     for bench in benches:
         (folder / "progress").write_text("0")
-        arguments = ["--trace", "--trace-file", str(wave.resolve())] if wave else []
-        if wave:
-            wave.parent.mkdir(parents=True, exist_ok=True)
+        arguments = ["--trace", "--trace-file", str(folder / "wave.vcd")] if wave else []
 
         def work(bench: str = bench, arguments: list[str] = arguments) -> None:
             runner.test(
@@ -160,6 +159,9 @@ def _run(
                 bar.advance(done - shown)
                 shown = done
             bar.advance(images - shown)
+    if wave is not None:
+        wave.parent.mkdir(parents=True, exist_ok=True)
+        convert_to_fst(folder / "wave.vcd", wave)
     logs = [(folder / f"{bench}.log").read_text() for bench in benches]
     (folder / "cocotb.log").write_text("\n".join(logs))
 

@@ -1,0 +1,115 @@
+"""The report's key ``detail``: what plots and the exactness table need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim.reference import event_order
+from spikeforge.cli.common import Images
+from spikeforge.cli.training import TorchLink
+from spikeforge.network import Network
+
+if TYPE_CHECKING:
+    from deploy.power import PowerReport
+    from hw.config import HardwareConfig
+    from sim.simulate import Simulation
+    from sim.verify import Verification
+
+__all__ = ["detail_section"]
+
+_DIGITS = 4
+_BINS = 40
+
+
+def detail_section(
+    network: Network, config: HardwareConfig, images: Images, torch: TorchLink,
+    verification: Verification, simulation: Simulation, estimate: PowerReport,
+    process: str, seconds: dict[str, float],
+) -> dict[str, object]:  # fmt: skip
+    """Assemble the key from the results of all stages."""
+    classes = network.readout.classes
+    confusion = np.zeros((classes, classes), np.int64)
+    np.add.at(confusion, (images.labels, simulation.classes), 1)
+    counts, edges = np.histogram(simulation.latency_cycles, bins=_BINS)
+    return {
+        "confusion": confusion.tolist(),
+        "history": network.metadata.history or None,
+        "latency_cycles": {"edges": edges.tolist(), "counts": counts.tolist()},
+        "bound_cycles_mean": float(simulation.bound_cycles.mean()),
+        "rasters": _rasters(network, config, images, simulation),
+        "links": _links(torch, verification, simulation),
+        "assumptions": list(estimate.notes),
+        "unknown": list(estimate.unknown),
+        "operating": {
+            "process": process,
+            "voltage_v": estimate.voltage_v,
+            "temperature_c": estimate.temperature_c,
+            "timing_checked": False,
+        },
+        "lanes": config.lanes,
+        "load": config.memory.value,
+        "seconds": seconds,
+    }
+
+
+def _links(
+    torch: TorchLink, verification: Verification, simulation: Simulation
+) -> list[dict[str, object]]:
+    images = len(simulation.classes)
+    stalled = [item for item in verification.outcomes if item.stalled]
+    steady = [item for item in verification.outcomes if not item.stalled]
+    rows = [
+        ("torch = integer reference", "classes, all spike times, output membranes",
+         torch.images, torch.mismatches),
+        ("integer reference = RTL (cocotb)", "every event of every layer, membranes, class",
+         steady[0].images, steady[0].event_mismatches + steady[0].class_mismatches),
+        ("integer reference = RTL under random stalls (cocotb)",
+         "every event of every layer, membranes, class",
+         stalled[0].images, stalled[0].event_mismatches + stalled[0].class_mismatches),
+        ("cycle model = RTL (cocotb)", "first event and class, to the cycle",
+         steady[0].images, steady[0].cycle_mismatches),
+        ("integer reference = RTL (compiled)", "class, output membranes",
+         images, simulation.class_mismatches),
+        ("cycle model = RTL (compiled)", "first event and class, to the cycle",
+         images, simulation.cycle_mismatches),
+    ]  # fmt: skip
+    return [
+        {"link": link, "what": what, "images": count, "mismatches": wrong}
+        for link, what, count, wrong in rows
+    ]
+
+
+def _rasters(
+    network: Network, config: HardwareConfig, images: Images, simulation: Simulation
+) -> list[dict[str, object]]:
+    """The first images of different classes, with the spikes of every layer."""
+    chosen: dict[int, int] = {}
+    for number, label in enumerate(images.labels.tolist()):
+        chosen.setdefault(label, number)
+    found = []
+    for number in sorted(chosen.values())[:_DIGITS]:
+        trace = simulation.trace
+        stages = [("input", trace.inputs[number].astype(np.int64), network.input.steps)]
+        for layer, part in zip(network.layers, trace.layers, strict=True):
+            if part.levels is not None and hasattr(layer, "neuron"):
+                stages.append((layer.name, part.levels[number], layer.neuron.steps))
+        layers = [
+            {
+                "name": name, "size": len(levels), "steps": steps,
+                "events": [[int(n), int(levels[n])]
+                           for n in event_order(levels, config.lanes, steps)],
+            }
+            for name, levels, steps in stages
+        ]  # fmt: skip
+        found.append(
+            {
+                "label": int(images.labels[number]),
+                "predicted": int(simulation.classes[number]),
+                "image": images.pixels[number].reshape(network.input.shape[1:]).tolist(),
+                "membranes": trace.outputs[number].tolist(),
+                "layers": layers,
+            }
+        )
+    return found

@@ -1,0 +1,67 @@
+"""Rounding to integers in the forward pass, straight through in the backward pass.
+
+A real parameter p stands for the integer round(p / step), clipped to its bits. The step itself is
+learned (the gradient is that of learned step size quantization, Esser et al., 2020): where an
+integer is rounded, the step feels the rounding error; where it is clipped, the clipped integer.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from spikeforge.bounds import signed_range
+
+__all__ = ["bias_grid", "step_gradient", "threshold_grid", "weight_grid", "window_gradient"]
+
+
+def weight_grid(weight: Tensor, step: Tensor, bits: int, rounding: bool) -> Tensor:
+    """Weights in LSBs, clipped to ``bits`` bits; integers if ``rounding``."""
+    low, high = signed_range(bits)
+    scaled = weight / step
+    return (scaled.round_() if rounding else scaled).clamp_(low, high)
+
+
+def bias_grid(bias: Tensor, step: Tensor, rounding: bool) -> Tensor:
+    """Biases in LSBs of the membrane; integers if ``rounding``."""
+    scaled = bias / step
+    return scaled.round_() if rounding else scaled
+
+
+def threshold_grid(threshold: Tensor, step: Tensor, rounding: bool) -> Tensor:
+    """Thresholds in LSBs of the membrane; integers of at least 1 if ``rounding``."""
+    scaled = threshold / step
+    return scaled.round_().clamp_(min=1) if rounding else scaled
+
+
+def step_gradient(
+    weight: Tensor, grid: Tensor, step: Tensor, bits: int, gradient: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Carry the gradient of the weights used back to the real weights and to their step.
+
+    Args:
+        weight: Real weights, any shape.
+        grid: What :func:`weight_grid` made of them, same shape, in LSBs.
+        step: Real units per LSB, shape (1,).
+        bits: Width of the weights.
+        gradient: Gradient by ``grid * step``, same shape.
+
+    Returns:
+        The gradients by ``weight`` (zero where clipped) and by log(step), shape (1,).
+    """
+    low, high = signed_range(bits)
+    scale = float(step)
+    inside = window_gradient(gradient, weight, (low - 0.5) * scale, (high + 0.5) * scale)
+    # Sum of gradient * (integer - real where rounded, integer where clipped), times the step.
+    by_log_step = _dot(gradient, grid) * scale - _dot(inside, weight)
+    return inside, by_log_step.view(1)
+
+
+def window_gradient(gradient: Tensor, value: Tensor, low: float, high: float) -> Tensor:
+    """The gradient where low < value < high, zero elsewhere, in one pass over memory."""
+    result: Tensor = torch.ops.aten.hardtanh_backward(gradient, value, low, high)
+    return result
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    return torch.dot(a.flatten(), b.flatten())

@@ -1,0 +1,46 @@
+"""Learning rules by name: each one builds a network from a recipe, and that is all there is to it.
+
+The training loop, the data, the quantization and the export never ask for a rule's name. A new
+rule is one more entry here: a function from recipe to :class:`train.model.SpikingNet`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from spikeforge.errors import SpikeforgeError, nearest
+from train.idx import CLASSES, SIDE
+from train.model import SpikingNet, WindowedMlp
+from train.recipe import Recipe
+
+__all__ = ["RULES", "build_network"]
+
+
+def _windowed(recipe: Recipe) -> SpikingNet:
+    """Windowed first-spike neurons, trained straight through their rounding."""
+    shape = recipe.network
+    return WindowedMlp(
+        (SIDE * SIDE, *shape.hidden, CLASSES),
+        weight_bits=shape.weight_bits,
+        steps=shape.steps,
+        bias=shape.bias,
+        threshold_per_neuron=shape.threshold_per_neuron,
+        dropout=recipe.training.dropout,
+    )
+
+
+RULES: Mapping[str, Callable[[Recipe], SpikingNet]] = {"windowed": _windowed}
+
+
+def build_network(recipe: Recipe) -> SpikingNet:
+    """Build the untrained network of a recipe, with weights from torch's random state.
+
+    Raises:
+        SpikeforgeError: If the recipe asks for a rule that does not exist.
+    """
+    if recipe.rule not in RULES:
+        raise SpikeforgeError(
+            f"rule must be one of {', '.join(RULES)}, not {recipe.rule!r}"
+            f"{nearest(recipe.rule, RULES)}"
+        )
+    return RULES[recipe.rule](recipe)
