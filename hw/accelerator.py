@@ -55,7 +55,8 @@ class Accelerator(wiring.Component):
         if self._initialized:
             m.d.comb += self.loaded.eq(1)
         else:
-            m.submodules.loader = loader = Loader(parts, self._identity)
+            # A layer may be called "loader", but never with a leading underscore.
+            m.submodules["_loader"] = loader = Loader(parts, self._identity)
             connect(m, flipped(self.load), loader.i)
             m.d.comb += [self.loaded.eq(loader.loaded), self.load_error.eq(loader.error)]
             for core in cores:

@@ -105,7 +105,8 @@ class Fire(wiring.Component):
             with m.If(self.i.valid & self.i.ready):
                 m.d.sync += membrane.eq(self.i.membranes[lane])
             height = falling[lane if layer.threshold_per_neuron else 0]
-            m.d.comb += fired[lane].eq(alive[lane] & (membrane >= height))
+            with m.If(self.compared):  # comparators rest while no step is compared
+                m.d.comb += fired[lane].eq(alive[lane] & (membrane >= height))
         return alive, fired
 
     def _add_output(
@@ -125,11 +126,13 @@ class Fire(wiring.Component):
         lane = _binary(lowest)
         with m.If(move):
             m.d.sync += [self.o.valid.eq(pending.any() | mark), pending.eq(rest), mark.eq(0)]
-            with m.If(pending.any() | mark):
+            with m.If(mark):
+                m.d.sync += [self.o.p.last.eq(1), self.o.p.address.eq(0), self.o.p.level.eq(0)]
+            with m.Elif(pending.any()):
                 m.d.sync += [
-                    self.o.p.last.eq(mark),
-                    self.o.p.address.eq(Mux(mark, 0, base + lane)),
-                    self.o.p.level.eq(Mux(mark, 0, level)),
+                    self.o.p.last.eq(0),
+                    self.o.p.address.eq(base + lane),
+                    self.o.p.level.eq(level),
                 ]
         return can_load
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from amaranth import Array, Const, Module, Mux, Signal
 from amaranth.lib import enum, wiring
-from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
 from hw.content import Section
+from hw.crc import CRC32_INIT, CRC32_RESIDUE, crc32_step
 from hw.geometry import address_bits
 from hw.streams import load_stream
 
@@ -73,7 +73,8 @@ class Loader(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.crc = crc = CRC32_ISO_HDLC(data_width=8).create()
+        crc = Signal(32)
+        right = Signal()
         state = Signal(_State)
         count = Signal(range(max(len(self._identity), _CRC_BYTES)))
         identity = Array(Const(byte, 8) for byte in self._identity)
@@ -81,16 +82,16 @@ class Loader(wiring.Component):
         wrong = Signal()
         m.d.comb += [
             self.i.ready.eq(1),
-            crc.start.eq(self.i.valid & first),
-            crc.valid.eq(self.i.valid),
-            crc.data.eq(self.i.p.data),
+            right.eq(crc == CRC32_RESIDUE),
             wrong.eq(self.i.p.data != identity[Mux(first, 0, count)]),
             self.bus.data.eq(self.i.p.data),
             self.bus.write.eq(self.i.valid & ~first & (state == _State.CONTENT)),
         ]
+        with m.If(self.i.valid):
+            m.d.sync += crc.eq(crc32_step(Mux(first, CRC32_INIT, crc), self.i.p.data))
         with m.If(state == _State.CHECK):
-            m.d.sync += [self.loaded.eq(crc.match_detected), state.eq(_State.IDLE)]
-            with m.If(~crc.match_detected):
+            m.d.sync += [self.loaded.eq(right), state.eq(_State.IDLE)]
+            with m.If(~right):
                 m.d.sync += self.error.eq(LoadError.CRC)
         with m.If(self.i.valid & first):
             m.d.sync += [self.loaded.eq(0), self.error.eq(LoadError.NONE), count.eq(1)]

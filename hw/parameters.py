@@ -43,13 +43,16 @@ class ContentRam(wiring.Component):
         mine = Signal()
         m.d.comb += [
             mine.eq(self.bus.write & (self.bus.section == self._number)),
-            ram.we.eq(mine << self.bus.byte),
             ram.wa.eq(self.bus.row),
-            ram.wd.eq(self.bus.data.replicate(self._part.row_bytes)),
             ram.re.eq(self.re),
             ram.ra.eq(self.ra),
             self.rd.eq(ram.rd),
         ]
+        with m.If(mine):
+            m.d.comb += [
+                ram.we.eq(1 << self.bus.byte),
+                ram.wd.eq(self.bus.data.replicate(self._part.row_bytes)),
+            ]
         return m
 
 

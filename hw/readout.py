@@ -50,10 +50,11 @@ class Readout(wiring.Component):
         m.d.comb += [
             self.i.ready.eq(~busy),
             move.eq(~self.o.valid | self.o.ready),
-            membrane.eq(kept[lane]),
             better.eq((neuron == 0) | (membrane > best)),
             self.scanned.eq(busy & ~naming & move),
         ]
+        with m.If(self.scanned):
+            m.d.comb += membrane.eq(kept[lane])
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [busy.eq(1), lane.eq(0)]
             m.d.sync += [kept[n].eq(self.i.membranes[n]) for n in range(layer.lanes)]

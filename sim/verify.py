@@ -105,7 +105,7 @@ def _build(rtl: Rtl, outside: Interface, traced: bool) -> Path:
     """Compile the Verilated model for cocotb, or take the one from the cache."""
     built = rtl.folder / ("cocotb-traced" if traced else "cocotb")
     with FileLock(str(built) + ".lock"):
-        if (built / "Vtop").exists():
+        if (built / TOP).exists():
             return built
         part = built.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
@@ -115,12 +115,12 @@ def _build(rtl: Rtl, outside: Interface, traced: bool) -> Path:
         runner = PortsOnlyVerilator()
         runner.log.setLevel(logging.ERROR)
         log = part / "build.log"
-        trace = ["--trace", "--trace-structs"] if traced else []
+        trace = ["--trace-structs"] if traced else []
         try:
             with progress("Build the cocotb model", None):
                 runner.build(
                     sources=[public, rtl.verilog], hdl_toplevel=TOP, build_dir=part, log_file=log,
-                    build_args=["-O3", "-Wno-fatal", "--no-assert", *trace], waves=False,
+                    build_args=["-O3", "-Wno-fatal", "--no-assert", *trace], waves=traced,
                     timescale=("1ns", "1ps"),
                 )  # fmt: skip
         except (RuntimeError, SystemExit) as error:
@@ -159,7 +159,7 @@ def _run(
                 bar.advance(done - shown)
                 shown = done
             bar.advance(images - shown)
-    if wave is not None:
+    if wave is not None and (folder / "wave.vcd").exists():
         wave.parent.mkdir(parents=True, exist_ok=True)
         convert_to_fst(folder / "wave.vcd", wave)
     logs = [(folder / f"{bench}.log").read_text() for bench in benches]

@@ -14,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from spikeforge.cache import cache_folder
+from spikeforge.doctor import require_tools
 from spikeforge.errors import SpikeforgeError
 
 __all__ = ["build_environment", "build_shared_library", "verilator_root", "verilator_version"]
@@ -32,7 +33,6 @@ _DEFINES = ("-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0", "-DVM_TIMING=0", "-D
 # Vector instructions slow the models down: packing scalars costs more than it saves.
 _OFTEN = ("-O2", "-fno-tree-vectorize", "-fno-tree-slp-vectorize")
 _RARE = ("-O1",)
-_TOOLS = ("g++", "make", "perl")
 
 
 def verilator_root() -> Path:
@@ -64,12 +64,7 @@ def build_environment() -> dict[str, str]:
     Raises:
         SpikeforgeError: If g++, make or perl is missing.
     """
-    missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
-    if missing:
-        raise SpikeforgeError(
-            f"{', '.join(missing)} not found on PATH; Verilator models are compiled here, so "
-            f"install them (on Debian: apt install g++ make perl), then see 'spikeforge doctor'"
-        )
+    require_tools()
     root = verilator_root()
     return {
         **os.environ,

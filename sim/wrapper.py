@@ -1,9 +1,9 @@
 """A Verilog shell around the accelerator that lets Verilator work less.
 
 Verilator evaluates everything that hangs on an input each time any input changes, twice a cycle.
-Reset and the load stream reach into every register, so the shell passes them on one cycle later,
-through registers of its own; all other ports go straight through. The load stream never stalls
-(hw.loader), so a cycle more changes nothing but the time of a load.
+Reset, the load stream and the result's ready reach far, so the shell passes them on one cycle
+later, through registers of its own; all other ports go straight through. The load stream never
+stalls (hw.loader), and in a batch the result is always taken, so nothing else changes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hw.verilog import TOP
 __all__ = ["WRAPPER_TOP", "wrapper_verilog"]
 
 WRAPPER_TOP = "shell"
-_DELAYED = ("rst", "load__payload", "load__valid")
+_DELAYED = ("rst", "load__payload", "load__valid", "result__ready")
 
 
 def wrapper_verilog(interface: Interface) -> str:

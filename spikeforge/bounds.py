@@ -36,7 +36,9 @@ def unsigned_bits(high: int) -> int:
     return max(1, high.bit_length())
 
 
-def windowed_range(weight: Ints, bias: Ints | None, weight_bits: int, steps: int) -> tuple[int, int]:
+def windowed_range(
+    weight: Ints, bias: Ints | None, weight_bits: int, steps: int
+) -> tuple[int, int]:
     """Lowest and highest membrane that any input can bring about in a windowed dense layer.
 
     Args:

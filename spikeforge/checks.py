@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,6 @@ from spikeforge.schema import (
     Conv2d,
     Dense,
     FirstSpikePool,
-    Flatten,
     InputCoding,
     Layer,
     Overflow,
@@ -27,14 +27,20 @@ if TYPE_CHECKING:
 __all__ = ["check_network", "output_size", "weight_shape"]
 
 
+MAX_NAME = 64
+MAX_LAYERS = 256
+
+
 def check_network(network: Network) -> None:
     """Refuse a network whose parts do not fit together.
 
     Raises:
         SpikeforgeError: Names the field, its value and what is allowed.
     """
-    if not network.layers:
-        raise SpikeforgeError("layers must hold at least one layer, not 0")
+    if not 1 <= len(network.layers) <= MAX_LAYERS:
+        raise SpikeforgeError(
+            f"layers must hold 1 to {MAX_LAYERS} layers, not {len(network.layers)}"
+        )
     _check_names(network)
     sizes = {"input": network.input.size}
     windows = {"input": network.input.steps}
@@ -62,9 +68,14 @@ def check_network(network: Network) -> None:
         before = layer.name
     _check_readout(network, sizes[before])
     _check_no_strays(network)
+    _check_scales(network)
 
 
 def _check_names(network: Network) -> None:
+    if not (1 <= len(network.name) <= MAX_NAME and network.name.isprintable()):
+        raise SpikeforgeError(
+            f"name must be 1 to {MAX_NAME} printable characters, not {network.name[:80]!r}"
+        )
     names = [layer.name for layer in network.layers]
     twice = sorted({n for n in names if names.count(n) > 1 or n == "input"})
     if twice:
@@ -133,10 +144,10 @@ def _check_numbers(network: Network, layer: Dense | Conv2d) -> None:
     if isinstance(layer, Dense) and layer.recurrent is not None:
         bits = layer.recurrent.weight_bits
         low, high = (-1, 0) if bits == 1 else signed_range(bits)
-        shape = (layer.outputs, layer.outputs)
-        _check_tensor(network, f"{layer.name}.recurrent", shape, low, high)
+        square = (layer.outputs, layer.outputs)
+        _check_tensor(network, f"{layer.name}.recurrent", square, low, high)
     if neuron.fires:
-        shape = (neurons,) if neuron.threshold_per_neuron else (1,)
+        shape: tuple[int, ...] = (neurons,) if neuron.threshold_per_neuron else (1,)
         top = (1 << neuron.threshold_bits) - 1
         _check_tensor(network, f"{layer.name}.threshold", shape, 1, top)
     if neuron.bias_bits:
@@ -196,3 +207,16 @@ def _check_no_strays(network: Network) -> None:
     strays = sorted(set(network.tensors) - known)
     if strays:
         raise SpikeforgeError(f"tensor {strays[0]!r} belongs to no layer of the network")
+
+
+def _check_scales(network: Network) -> None:
+    names = [layer.name for layer in network.layers]
+    for name, scale in network.metadata.scales.items():
+        if name not in names:
+            raise SpikeforgeError(
+                f"metadata.scales must name layers ({', '.join(names)}), not {name!r}"
+            )
+        if not 0 < scale < math.inf:
+            raise SpikeforgeError(
+                f"metadata.scales.{name} must be a finite number above 0, not {scale}"
+            )

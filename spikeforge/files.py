@@ -9,7 +9,7 @@ from pathlib import Path
 
 from spikeforge.errors import SpikeforgeError
 
-__all__ = ["prepare_folder", "write_atomically"]
+__all__ = ["explain_os_error", "prepare_folder", "write_atomically"]
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
@@ -31,7 +31,7 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         os.replace(name, path)
         name = None
     except OSError as error:
-        raise SpikeforgeError(_explain(path, error)) from None
+        raise SpikeforgeError(explain_os_error(path, error)) from None
     finally:
         if name is not None:
             Path(name).unlink(missing_ok=True)
@@ -48,12 +48,13 @@ def prepare_folder(path: Path) -> Path:
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError as error:
-        raise SpikeforgeError(_explain(path, error)) from None
+        raise SpikeforgeError(explain_os_error(path, error)) from None
     return path
 
 
-def _explain(path: Path, error: OSError) -> str:
-    if error.errno == errno.ENOSPC:
+def explain_os_error(path: Path | str, error: OSError) -> str:
+    """One line on what the system refused at a place, and what to do about it."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{path}: the disk is full; free some space and run again, nothing was lost"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{path}: cannot be written ({error.strerror}); choose another place with --out"

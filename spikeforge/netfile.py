@@ -1,15 +1,14 @@
 """The network file: safetensors with one JSON entry in its header. Never pickle.
 
 A file is untrusted input: its size is bounded before it is read, safetensors checks that the
-tensors lie inside it, the JSON is validated field by field, and a digest over header and tensors
-shows whether it was edited.
+tensors lie inside it, the JSON is validated field by field, and two hashes (over the header, and
+over the tensors) show whether it was edited.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +42,6 @@ class _Header(StrictModel):
     metadata: Metadata
     architecture: str
     content: str
-    digest: str
 
 
 def save_network(network: Network, path: Path) -> None:
@@ -62,10 +60,15 @@ def save_network(network: Network, path: Path) -> None:
     }
     header["digest"] = _digest(header)
     tensors = {
-        key: np.ascontiguousarray(value, np.int8 if key.endswith(("weight", "recurrent")) else "<i8")
+        key: value.astype(np.int8 if key.endswith((".weight", ".recurrent")) else "<i8", order="C")
         for key, value in network.tensors.items()
     }
-    write_atomically(path, save_tensors(tensors, {_KEY: json.dumps(header, sort_keys=True)}))
+    data = save_tensors(tensors, {_KEY: json.dumps(header, sort_keys=True)})
+    if len(data) > MAX_FILE_BYTES:
+        raise SpikeforgeError(
+            f"{path}: a network file has at most {MAX_FILE_BYTES} bytes, not {len(data)}"
+        )
+    write_atomically(path, data)
 
 
 def load_network(path: Path) -> Network:
@@ -76,13 +79,18 @@ def load_network(path: Path) -> Network:
             describes a network that does not hold together.
     """
     data = _read(path)
+    if (length := _header_bytes(data)) > MAX_HEADER_BYTES:
+        found = f"its header would have {length} bytes, at most {MAX_HEADER_BYTES} are allowed"
+        raise SpikeforgeError(_not_safetensors(path, data, found))
     try:
         tensors = load_tensors(data)
     except SafetensorError as error:
         raise SpikeforgeError(_not_safetensors(path, data, error)) from None
+    except KeyError as error:  # a kind of number that numpy lacks
+        _header(path, data)
+        raise SpikeforgeError(f"{path}: tensors must hold integers, not {error}") from None
     header = _header(path, data)
-    fields = {key: header[key] for key in header if key != "digest"}
-    if header.get("digest") != _digest(fields):
+    if header.pop("digest", None) != _digest(header):
         raise SpikeforgeError(
             f"{path}: the header was edited (its digest does not match); "
             f"export the network again instead of editing the file"
@@ -110,7 +118,8 @@ def _read(path: Path) -> bytes:
             raise SpikeforgeError(
                 f"{path}: a network file has at most {MAX_FILE_BYTES} bytes, not {size}"
             )
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(MAX_FILE_BYTES)
     except FileNotFoundError:
         raise SpikeforgeError(
             f"{path}: no such network file; make one with 'spikeforge train'"
@@ -119,13 +128,14 @@ def _read(path: Path) -> bytes:
         raise SpikeforgeError(f"{path}: cannot be read ({error.strerror})") from None
 
 
+def _header_bytes(data: bytes) -> int:
+    """What the first eight bytes say about the length of a safetensors header."""
+    return int.from_bytes(data[:8], "little")
+
+
 def _header(path: Path, data: bytes) -> dict[str, object]:
-    length = int.from_bytes(data[:8], "little")
-    if length > MAX_HEADER_BYTES:
-        raise SpikeforgeError(
-            f"{path}: the header must have at most {MAX_HEADER_BYTES} bytes, not {length}"
-        )
-    text = json.loads(data[8 : 8 + length]).get("__metadata__", {}).get(_KEY)
+    entries = json.loads(data[8 : 8 + _header_bytes(data)]).get("__metadata__") or {}
+    text = entries.get(_KEY)
     if text is None:
         raise SpikeforgeError(
             f"{path}: a safetensors file, but no Spikeforge network (no {_KEY!r} header entry); "
@@ -148,10 +158,11 @@ def _digest(fields: dict[str, object]) -> str:
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
-def _not_safetensors(path: Path, data: bytes, error: Exception) -> str:
-    if data[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK"):
+def _not_safetensors(path: Path, data: bytes, reason: object) -> str:
+    pickled = data[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK")
+    if pickled and any(data[2:8]):  # all zeros: the length of a safetensors header
         return (
-            f"{path}: looks like a pickle or torch.save file (protocol up to "
-            f"{pickle.HIGHEST_PROTOCOL}), which is never opened; export with train.export"
+            f"{path}: looks like a pickle or torch.save file, which is never opened; "
+            f"export the network with train.export"
         )
-    return f"{path}: not a whole safetensors file ({error}); copy or export it again"
+    return f"{path}: not a whole safetensors file ({reason}); copy or export it again"

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,7 @@ class Metadata(StrictModel):
 
     Attributes:
         dataset: Name of the data set it was trained on.
+        split: Which images its accuracies are of: ``test``, or what stood in for them.
         accuracy_float: Accuracy (0..1) of the same network without rounding, on the test images.
         accuracy_quantized: Accuracy (0..1) of the integer reference on the test images.
         recipe: The training recipe, as read from its TOML file.
@@ -91,7 +93,7 @@ class Network:
             array = np.array(value)
             array.setflags(write=False)
             frozen[key] = array
-        object.__setattr__(self, "tensors", frozen)
+        object.__setattr__(self, "tensors", MappingProxyType(frozen))
         check_network(self)
 
     def weight(self, layer: str) -> Tensor:

@@ -17,7 +17,7 @@ console = Console(stderr=True, highlight=False)
 class Bar:
     """One running bar; ``advance`` moves it, ``note`` changes the text behind it."""
 
-    def __init__(self, bars: Progress, task: int):
+    def __init__(self, bars: Progress, task: int) -> None:
         self._bars = bars
         self._task = task
 

@@ -16,13 +16,15 @@ from spikeforge.validation import StrictModel
 __all__ = [
     "AfterSpike", "AvgPool", "Compare", "Conv2d", "Dense", "FirstSpikePool", "Flatten",
     "InputCoding", "InputSpec", "Layer", "Leak", "LeakKind", "NeuronSpec", "Overflow", "Readout",
-    "ReadoutKind", "Recurrent", "Residual", "ResidualKind", "ResetTiming", "Rounding", "Schedule",
+    "ReadoutKind", "Recurrent", "ResetTiming", "Residual", "ResidualKind", "Rounding", "Schedule",
     "Tap", "ThresholdShape",
 ]  # fmt: skip
 
 Size = Annotated[int, Field(ge=1, le=1 << 24)]
 Steps = Annotated[int, Field(ge=1, le=1023)]
 Width = Annotated[int, Field(ge=2, le=48)]
+Extent = Annotated[int, Field(ge=1, le=64)]
+Padding = Annotated[int, Field(ge=0, le=63)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 
 
@@ -123,7 +125,7 @@ class Leak(StrictModel):
             raise ValueError(f"of kind {self.kind.value} takes neither shift nor multiplier")
         if self.kind is LeakKind.SHIFT and self.multiplier:
             raise ValueError("of kind shift takes no multiplier")
-        if self.kind is LeakKind.MULTIPLY and self.multiplier >> self.shift > 1:
+        if self.kind is LeakKind.MULTIPLY and self.multiplier > 1 << self.shift:
             raise ValueError(f"multiplier must be at most 2**shift = {1 << self.shift}")
         return self
 
@@ -176,17 +178,16 @@ class NeuronSpec(StrictModel):
         if self.fires and not self.threshold_bits:
             raise ValueError("threshold_bits must be in 1..32 for a layer that fires")
         if self.schedule is Schedule.STEPPED:
-            if not self.current_bits:
+            if self.current_bits < 2:
                 raise ValueError("current_bits must be in 2..48 for a stepped layer")
             return self
         return self._windowed()
 
     def _windowed(self) -> NeuronSpec:
         """A windowed layer has no leaks, resets or currents; say so where one is asked for."""
-        plain = NeuronSpec.model_construct()
         for name in ("current_leak", "membrane_leak", "compare", "after_spike", "reset_timing",
                      "rounding", "overflow", "refractory", "taps", "current_bits"):  # fmt: skip
-            if getattr(self, name) != getattr(plain, name):
+            if getattr(self, name) != NeuronSpec.model_fields[name].default:
                 raise ValueError(f"of a windowed layer must leave {name} at its default")
         wanted = ThresholdShape.FALLING if self.fires else ThresholdShape.CONSTANT
         if self.threshold_shape is not wanted:
@@ -221,6 +222,12 @@ class Dense(_Weighted):
     outputs: Size
     recurrent: Recurrent | None = None
 
+    @model_validator(mode="after")
+    def _loops(self) -> Dense:
+        if self.recurrent is not None and self.neuron.schedule is Schedule.WINDOWED:
+            raise ValueError("of a windowed layer must leave recurrent at its default")
+        return self
+
 
 class Conv2d(_Weighted):
     """Convolution: weights (channels_out, channels_in / groups, kernel, kernel), maps C, H, W."""
@@ -230,9 +237,9 @@ class Conv2d(_Weighted):
     height: Size
     width: Size
     channels_out: Size
-    kernel: tuple[int, int] = Field(strict=False)
-    stride: tuple[int, int] = Field(default=(1, 1), strict=False)
-    padding: tuple[int, int] = Field(default=(0, 0), strict=False)
+    kernel: tuple[Extent, Extent] = Field(strict=False)
+    stride: tuple[Extent, Extent] = Field(default=(1, 1), strict=False)
+    padding: tuple[Padding, Padding] = Field(default=(0, 0), strict=False)
     groups: Size = 1
 
 
@@ -242,8 +249,8 @@ class _Pool(StrictModel):
     channels: Size
     height: Size
     width: Size
-    kernel: int = Field(ge=1, le=64)
-    stride: int = Field(ge=1, le=64)
+    kernel: Extent
+    stride: Extent
 
 
 class AvgPool(_Pool):

@@ -44,7 +44,7 @@ def parse(model: type[Model], data: object, where: str) -> Model:
 
 
 def _explain(model: type[BaseModel], item: dict[str, Any]) -> str:
-    field = ".".join(str(part) for part in item["loc"]) or "the whole file"
+    field = ".".join(_short(str(part))[1:-1] for part in item["loc"]) or "the whole file"
     if item["type"] == "extra_forbidden":
         known = _fields_at(model, item["loc"][:-1])
         hint = nearest(str(item["loc"][-1]), known)

@@ -13,6 +13,7 @@ def main() -> None:
 
     from spikeforge.cli.app import app
     from spikeforge.errors import MismatchError, SpikeforgeError
+    from spikeforge.files import explain_os_error
     from spikeforge.progress import console
 
     try:
@@ -27,6 +28,11 @@ def main() -> None:
         sys.exit(2)
     except SpikeforgeError as error:
         console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except OSError as error:
+        where = error.filename or "while reading or writing"
+        said = explain_os_error(where, error)
+        console.print(f"error: {said}", style="red", markup=False, soft_wrap=True)
         sys.exit(2)
     except MismatchError as error:
         console.print(f"mismatch: {error}", style="red", markup=False, soft_wrap=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,14 @@ from spikeforge.errors import SpikeforgeError
 from spikeforge.network import Network
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from train.data import Dataset
 
 __all__ = [
     "Images", "clock_option", "data_option", "emit", "images_option", "json_option", "lanes_option",
-    "network_argument", "select_images", "technology_option", "tell_dataset", "test_images",
+    "network_argument", "seed_option", "select_images", "technology_option", "tell_dataset",
+    "test_images",
 ]  # fmt: skip
 
 Command = Callable[..., Any]
@@ -71,6 +74,14 @@ def technology_option(command: Command) -> Command:
     )(command)  # fmt: skip
 
 
+def seed_option(command: Command) -> Command:
+    """Another seed than the recipe's."""
+    return click.option(
+        "--seed", type=click.IntRange(0, (1 << 32) - 1), metavar="N",
+        help="Seed. Default: the recipe's.",
+    )(command)  # fmt: skip
+
+
 def json_option(command: Command) -> Command:
     """Output for programs."""
     return click.option(
@@ -78,10 +89,13 @@ def json_option(command: Command) -> Command:
     )(command)
 
 
-def emit(record: dict[str, object], as_json: bool, shown: object) -> None:
-    """Print a result on standard output: JSON, or something that rich can show."""
+def emit(record: Mapping[str, object], as_json: bool, shown: str | Table) -> None:
+    """Print a result on standard output: JSON, plain text (never wrapped), or a table."""
     if as_json:
         click.echo(json.dumps(record, indent=2))
+        return
+    if isinstance(shown, str):
+        click.echo(shown)
         return
     from rich.console import Console
 
@@ -98,7 +112,7 @@ class Images:
         levels: k of every input, shape (B, inputs).
     """
 
-    def __init__(self, dataset: Dataset, network: Network, count: int | None):
+    def __init__(self, dataset: Dataset, network: Network, count: int | None) -> None:
         from spikeforge.coding import encode
 
         self.dataset = dataset

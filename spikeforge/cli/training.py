@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from train.recipe import Recipe
     from train.trainer import TrainResult
 
-__all__ = ["Trained", "TorchLink", "train_or_reuse"]
+__all__ = ["TorchLink", "Trained", "train_or_reuse"]
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def command(
         )  # fmt: skip
     lines = [
         f"{answer['image']}: {answer['class']}  (margin over the next class: {answer['margin']}; "
-        f"{', '.join(map(str, answer['notes'])) or 'taken as it is'})"  # type: ignore[call-overload]
+        f"{', '.join(map(str, answer['notes'])) or 'taken as it is'})"
         for answer in answers
     ]
     how = "rtl" if rtl else "reference"

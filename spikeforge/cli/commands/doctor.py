@@ -20,6 +20,7 @@ def command(as_json: bool) -> None:
     Example:
       spikeforge doctor
     """
+    from rich.markup import escape
     from rich.table import Table
 
     from spikeforge.doctor import State, diagnose
@@ -31,7 +32,7 @@ def command(as_json: bool) -> None:
     marks = {State.OK: "[green]ok[/]", State.WARNING: "[yellow]warning[/]",
              State.ERROR: "[red]error[/]"}  # fmt: skip
     for item in findings:
-        table.add_row(marks[item.state], item.name, item.found, item.mend)
+        table.add_row(marks[item.state], item.name, escape(item.found), escape(item.mend))
     record: dict[str, object] = {
         "findings": [
             {"name": item.name, "state": item.state.value, "found": item.found, "mend": item.mend}

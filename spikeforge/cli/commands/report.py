@@ -28,4 +28,4 @@ def command(folder: Path, as_json: bool) -> None:
     page = write_report(folder, report)
     record = {key: value for key, value in report.items() if key != "detail"}
     emit(record, as_json, summary_table(report))
-    console.print(f"Report: {page}", soft_wrap=True)
+    console.print(f"Report: {page}", soft_wrap=True, markup=False)

@@ -13,6 +13,7 @@ from spikeforge.cli.common import (
     images_option,
     json_option,
     lanes_option,
+    seed_option,
     technology_option,
 )
 
@@ -31,7 +32,7 @@ __all__ = ["command"]
 @lanes_option
 @clock_option
 @technology_option
-@click.option("--seed", type=int, metavar="N", help="Seed. Default: the recipe's.")
+@seed_option
 @json_option
 def command(
     recipe: str, data: Path | None, out: Path | None, images: int | None, cocotb_images: int,
@@ -51,8 +52,8 @@ def command(
         FlowOptions(
             recipe=recipe, data=data, out=out, images=images, cocotb_images=cocotb_images,
             lanes=lanes, clock_mhz=clock_mhz, technology=technology, seed=seed,
-        )  # fmt: skip
-    )
+        )
+    )  # fmt: skip
     record = {key: value for key, value in report.items() if key != "detail"}
     emit(record, as_json, summary_table(report))
-    console.print(f"Report: {folder / 'report.html'}", soft_wrap=True)
+    console.print(f"Report: {folder / 'report.html'}", soft_wrap=True, markup=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from spikeforge.cli.common import data_option, emit, json_option, tell_dataset
+from spikeforge.cli.common import data_option, emit, json_option, seed_option, tell_dataset
 
 __all__ = ["command"]
 
@@ -16,7 +16,7 @@ __all__ = ["command"]
 @data_option
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True,
               metavar="FILE", help="Network file to write.")  # fmt: skip
-@click.option("--seed", type=int, metavar="N", help="Seed. Default: the recipe's.")
+@seed_option
 @json_option
 def command(
     recipe: str, data: Path | None, out: Path, seed: int | None, as_json: bool

@@ -28,7 +28,7 @@ __all__ = ["command"]
 @click.option("--seed", type=int, default=1, show_default=True, metavar="N",
               help="Seed of the random stalls.")  # fmt: skip
 @click.option("--wave", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.fst",
-              help="Record the run without stalls as a waveform, for GTKWave or Surfer.")  # fmt: skip
+              help="Record the run without stalls as a waveform (GTKWave, Surfer).")  # fmt: skip
 @json_option
 def command(
     network: Path, data: Path | None, images: int, lanes: int | None, memory: str, seed: int,
@@ -69,6 +69,7 @@ def command(
     if wave is not None:
         from spikeforge.progress import console
 
-        console.print(f"Waveform: {wave} (open it in GTKWave or Surfer)", soft_wrap=True)
+        console.print(f"Waveform: {wave} (open it in GTKWave or Surfer)", soft_wrap=True,
+                      markup=False)  # fmt: skip
     if found.message:
         raise MismatchError(found.message)

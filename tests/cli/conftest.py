@@ -1,0 +1,166 @@
+"""The command line in this process, one tiny network, few images, one cache for all builds."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spikeforge.bounds import signed_bits, windowed_range
+from spikeforge.cli import main
+from spikeforge.netfile import save_network
+from spikeforge.network import Metadata, Network
+from spikeforge.schema import Dense, InputSpec, NeuronSpec, Readout
+
+IMAGES = 12
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left behind."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def line(self):
+        """The one line of an error."""
+        lines = self.err.strip().splitlines()
+        assert len(lines) == 1, self.err
+        return lines[0]
+
+
+def tiny_network(seed=0):
+    """784-12-10 with random 4-bit weights: shaped for MNIST, and built in seconds."""
+    random = np.random.default_rng(seed)
+    tensors = {"hidden1.threshold": np.array([40])}
+    layers = []
+    for name, inputs, outputs, fires in (("hidden1", 784, 12, True), ("readout", 12, 10, False)):
+        weight = random.integers(-8, 8, (outputs, inputs)).astype(np.int8)
+        bias = random.integers(-32, 32, outputs)
+        tensors |= {f"{name}.weight": weight, f"{name}.bias": bias}
+        neuron = NeuronSpec(
+            schedule="windowed", steps=15, bias_bits=6, fires=fires,
+            membrane_bits=signed_bits(*windowed_range(np.full((1, inputs), -8), None, 4, 15)) + 1,
+            threshold_bits=8 if fires else 0, threshold_shape="falling" if fires else "constant",
+        )  # fmt: skip
+        layers.append(
+            Dense(name=name, inputs=inputs, outputs=outputs, weight_bits=4, neuron=neuron)
+        )
+    return Network(
+        name="tiny", input=InputSpec(coding="ttfs_levels", shape=(1, 28, 28), steps=15),
+        layers=tuple(layers), readout=Readout(kind="max_membrane", classes=10), tensors=tensors,
+        metadata=Metadata(dataset="none", split="test", accuracy_quantized=0.1, seed=seed),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def _environment(tmp_path_factory):
+    """One cache for the whole session, shared by all its processes."""
+    folder = tmp_path_factory.getbasetemp()
+    if folder.name.startswith("popen-"):  # pytest-xdist: one folder a worker
+        folder = folder.parent
+    return {
+        "SPIKEFORGE_OFFLINE": "1", "SPIKEFORGE_CACHE": str(folder / "cli-cache"),
+        "XDG_CACHE_HOME": str(folder / "cli-cache"), "COLUMNS": "100",
+    }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def cache(_environment, monkeypatch):
+    for name, value in _environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("SPIKEFORGE_DATA", raising=False)
+    return _environment["SPIKEFORGE_CACHE"]
+
+
+@pytest.fixture(scope="session")
+def network_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("network") / "tiny.safetensors"
+    save_network(tiny_network(), path)
+    return path
+
+
+@pytest.fixture
+def own_network(tmp_path):
+    """A copy that a test may damage."""
+    path = tmp_path / "own.safetensors"
+    save_network(tiny_network(), path)
+    return path
+
+
+def write_idx(folder, seed=0):
+    """Four IDX files: blobs to train on, some of them gzipped."""
+    random = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, count in (("train", 6400), ("t10k", IMAGES)):
+        labels = (np.arange(count) % 10).astype(np.uint8)
+        images = random.integers(0, 40, (count, 28, 28)).astype(np.uint8)
+        for digit in range(10):
+            row, column = divmod(digit, 5)
+            images[digit::10, 4 + 12 * row : 10 + 12 * row, 1 + 5 * column : 6 + 5 * column] += 150
+        header = struct.pack(">4I", 0x803, count, 28, 28)
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(header + images.tobytes())
+        packed = gzip.compress(struct.pack(">2I", 0x801, count) + labels.tobytes())
+        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(packed)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory):
+    return write_idx(tmp_path_factory.mktemp("mnist"))
+
+
+@pytest.fixture
+def own_data(tmp_path):
+    return write_idx(tmp_path / "mnist")
+
+
+@pytest.fixture
+def picture(tmp_path):
+    pixels = np.zeros((28, 28), np.uint8)
+    pixels[5:23, 12:16] = 255
+    path = tmp_path / "[one].png"  # no markup, please
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    """A recipe of seconds; ``change`` edits its text."""
+
+    def write(old="", new="", epochs=2):
+        text = (
+            'name = "small"\nseed = 3\n[network]\nhidden = [16]\n[training]\n'
+            f"epochs = {epochs}\nbatch_size = 128\nlearning_rate = 0.01\n"
+        )
+        assert old in text
+        path = tmp_path / "small.toml"
+        path.write_text(text.replace(old, new) if old else text)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def run_command(monkeypatch, capsys):
+    """Run ``spikeforge ARGS`` in this process."""
+
+    def call(*args):
+        monkeypatch.setattr(sys, "argv", ["spikeforge", *map(str, args)])
+        capsys.readouterr()
+        status = 0
+        try:
+            main()
+        except SystemExit as stop:
+            status = stop.code or 0
+        out, err = capsys.readouterr()
+        return Done(status, out, err)
+
+    return call

@@ -1,0 +1,55 @@
+"""Networks for the tests of the generator."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def networks():
+    """The module of hand-made and random networks beside this file."""
+    path = Path(__file__).with_name("random_networks.py")
+    spec = importlib.util.spec_from_file_location("random_networks", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look themselves up there
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def clocked():
+    """Simulate one component: calls ``cycle(ctx, number)`` before each rising edge."""
+    from amaranth.sim import Simulator
+
+    def run(dut, cycle, cycles):
+        async def bench(ctx):
+            for number in range(cycles):
+                cycle(ctx, number)
+                await ctx.tick()
+
+        simulator = Simulator(dut)
+        simulator.add_clock(1e-6)
+        simulator.add_testbench(bench)
+        simulator.run()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def layer_geometry():
+    """One layer's sizes with sensible values for what a test leaves out."""
+    from hw.geometry import LayerGeometry
+
+    def make(**given):
+        usual = {
+            "name": "hidden", "fan_in": 6, "width": 5, "lanes": 2, "steps_in": 4, "steps": 4,
+            "weight_bits": 4, "membrane_bits": 10, "threshold_bits": 5,
+            "threshold_per_neuron": False, "bias_bits": 0,
+        }  # fmt: skip
+        return LayerGeometry(**{**usual, **given})
+
+    return make

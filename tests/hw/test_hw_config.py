@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+
+from hw.config import DEFAULT_LANES, HardwareConfig, MemoryMode, configure
+from spikeforge.errors import SpikeforgeError
+
+
+@pytest.fixture(scope="module")
+def network(networks):
+    hidden = networks.Numbers(weight=[[1, 2]] * 7, threshold=3)
+    return networks.network_of(hidden, networks.Numbers(weight=[[1] * 7] * 3), input_steps=4)
+
+
+@pytest.mark.parametrize("lanes", [0, -1, 8])
+def test_lanes_outside_the_network_are_refused_with_the_range(network, lanes):
+    wanted = rf"lanes must be in 1\.\.7, the width of the widest layer of test, not {lanes}"
+    with pytest.raises(SpikeforgeError, match=wanted):
+        configure(network, lanes)
+
+
+@pytest.mark.parametrize("lanes", [1, 7])
+def test_both_ends_of_the_range_are_taken(network, lanes):
+    assert configure(network, lanes).lanes == lanes
+
+
+def test_default_lanes_follow_a_narrow_network(network):
+    assert configure(network).lanes == 7
+
+
+def test_default_lanes_stop_at_the_default_in_a_wide_network(networks):
+    wide = networks.network_of(
+        networks.Numbers(weight=[[1]] * 100, threshold=3),
+        networks.Numbers(weight=[[1] * 100] * 2),
+        input_steps=4,
+    )
+    assert configure(wide).lanes == DEFAULT_LANES
+
+
+def test_configuration_alone_refuses_no_lanes():
+    with pytest.raises(SpikeforgeError, match="lanes must be a positive integer, not 0"):
+        HardwareConfig(lanes=0)
+
+
+def test_architecture_depends_on_lanes_and_not_on_how_content_gets_in(network):
+    def identity(lanes, memory):
+        config = configure(network, lanes, memory)
+        return network.architecture_hash(**config.identity())
+
+    assert identity(2, MemoryMode.LOAD) != identity(3, MemoryMode.LOAD)
+    assert identity(2, MemoryMode.LOAD) == identity(2, MemoryMode.INIT)

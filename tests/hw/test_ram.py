@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+import pytest
+
+from hw.ram import Ram, ram_verilog
+
+
+def test_width_must_hold_whole_grains():
+    with pytest.raises(ValueError, match="width must be a multiple of grain, not 10 of 8"):
+        Ram(width=10, depth=4, grain=8)
+
+
+def test_source_text_is_one_module_of_the_name_that_the_generator_uses():
+    text = ram_verilog()
+    assert text.count("module spikeforge_ram") == 1
+    assert text.rstrip().endswith("endmodule")
