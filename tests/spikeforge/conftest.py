@@ -42,9 +42,7 @@ def build_parts(
             threshold_shape="falling" if fires else "constant",
         )  # fmt: skip
         layers.append(
-            Dense(
-                name=name, inputs=inputs, outputs=width, weight_bits=weight_bits, neuron=neuron
-            )
+            Dense(name=name, inputs=inputs, outputs=width, weight_bits=weight_bits, neuron=neuron)
         )
         inputs = width
     return {

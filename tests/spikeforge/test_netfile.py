@@ -176,7 +176,7 @@ def neuron(at, **changes):
     ("change", "message"),
     [
         (lambda e: e.update(extra=1), "unknown key extra"),
-        (lambda e: e["metadata"].update(sead=1), r"unknown key metadata.sead \(did you mean 'seed'"),
+        (lambda e: e["metadata"].update(sead=1), "unknown key metadata.sead .*'seed'"),
         (neuron(0, colour="red"), "unknown key layers.0.dense.neuron.colour"),
         (lambda e: e.pop("readout"), "readout is missing"),
         (lambda e: e.update(schema_version=True), "schema_version should be a valid integer"),
@@ -191,7 +191,7 @@ def neuron(at, **changes):
         (lambda e: e["layers"][0].update(kind="lstm"), "layers.0 tag 'lstm' .* does not match"),
         (lambda e: e["layers"][1].update(inputs=9), "the shapes must chain"),
         (lambda e: e["input"].update(shape=[1, 28, 28]), "takes 6 inputs, but input gives 784"),
-        (neuron(0, membrane_bits=3), r"hidden0.neuron.membrane_bits must be at least \d+, .* not 3"),
+        (neuron(0, membrane_bits=3), r"hidden0.neuron.membrane_bits must be at least \d+,"),
         (neuron(0, leak=3), "unknown key layers.0.dense.neuron.leak"),
         (lambda e: e.update(layers=[]), "layers Tuple should have at least 1 item"),
         (lambda e: e["readout"].update(classes=1 << 40), "readout.classes should be less than or"),

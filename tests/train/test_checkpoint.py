@@ -5,14 +5,14 @@ import torch
 
 from train.checkpoint import read_checkpoint, write_checkpoint
 from train.recipe import Recipe
-from train.trainer import _start
+from train.trainer import start_run
 
 
 def run(hidden=6):
     """A run after one update, with all parts of its state filled."""
     torch.manual_seed(hidden)
     recipe = {"name": "r", "network": {"hidden": [hidden]}, "training": {"epochs": 3}}
-    state = _start(Recipe.model_validate(recipe))
+    state = start_run(Recipe.model_validate(recipe))
     for _ in range(2):
         state.model.scores(torch.randint(0, 16, (8, 784)).float())[0].square().sum().backward()
         state.optimizer.step()
@@ -26,7 +26,7 @@ def run(hidden=6):
 def fresh(hidden=6):
     torch.manual_seed(99)
     recipe = {"name": "r", "network": {"hidden": [hidden]}, "training": {"epochs": 3}}
-    return _start(Recipe.model_validate(recipe))
+    return start_run(Recipe.model_validate(recipe))
 
 
 def test_everything_comes_back(tmp_path):
