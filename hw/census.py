@@ -51,13 +51,15 @@ def take_inventory(network: Network, config: HardwareConfig) -> Inventory:
 def _memories(layer: LayerGeometry) -> list[Memory]:
     found = [_content_memory(part) for part in layer_sections(layer)]
     if layer.buffer_depth:
-        found.append(
-            Memory(
-                name=f"{layer.name}_events", block=f"{layer.name}.replay", kind=MemoryKind.EVENTS,
-                width_bits=layer.event_bits, depth=layer.buffer_depth, ports=2,
-            )  # fmt: skip
-        )
+        found.append(_event_memory(layer))
     return found
+
+
+def _event_memory(layer: LayerGeometry) -> Memory:
+    return Memory(
+        name=f"{layer.name}_events", block=f"{layer.name}.replay", kind=MemoryKind.EVENTS,
+        width_bits=layer.event_bits, depth=layer.buffer_depth, ports=2,
+    )  # fmt: skip
 
 
 def _content_memory(part: Section) -> Memory:

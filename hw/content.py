@@ -74,7 +74,7 @@ def sections(layers: tuple[LayerGeometry, ...]) -> tuple[Section, ...]:
 def rows(network: Network, layer: LayerGeometry, section: Section) -> NDArray[np.uint8]:
     """Content of one memory, shape (depth, row_bytes), bytes from lowest to highest bits."""
     numbers = np.asarray(network.tensors[f"{section.layer}.{section.tensor}"], np.int64)
-    if section.lanes == layer.lanes and section.depth != 1 or numbers.ndim == 2:
+    if section.depth > 1 or numbers.ndim == 2:  # a row for each group
         padding = layer.groups * layer.lanes - layer.width
         numbers = np.concatenate([numbers, np.zeros((padding, *numbers.shape[1:]), np.int64)])
         numbers = numbers.reshape(layer.groups, layer.lanes, -1).transpose(0, 2, 1)

@@ -45,11 +45,11 @@ class Fire(wiring.Component):
         m = Module()
         layer = self._layer
         busy, marking = Signal(), Signal()
-        level = Signal(layer.steps.bit_length())  # T - t
+        level = Signal(layer.steps.bit_length(), reset_less=True)  # T - t
         group_base = Signal(range(max(2, layer.width)))
         pending = Signal(layer.lanes)
         pending_level = Signal.like(level)
-        pending_base = Signal.like(group_base)
+        pending_base = Signal.like(group_base, reset_less=True)
         pending_mark = Signal()
         can_load = self._add_output(m, pending, pending_level, pending_base, pending_mark)
         alive, fired = self._add_lanes(m, level)
@@ -87,12 +87,13 @@ class Fire(wiring.Component):
     def _add_lanes(self, m: Module, level: Signal) -> tuple[Signal, Signal]:
         """Membranes, falling thresholds and comparators; returns who may fire and who does."""
         layer = self._layer
-        alive = Signal(layer.lanes)
+        alive = Signal(layer.lanes, reset_less=True)
         fired = Signal(layer.lanes)
         count = layer.lanes if layer.threshold_per_neuron else 1
         bits = layer.threshold_bits
         falling = [
-            Signal(bits + layer.steps.bit_length(), name=f"falling_{n}") for n in range(count)
+            Signal(bits + layer.steps.bit_length(), name=f"falling_{n}", reset_less=True)
+            for n in range(count)
         ]
         for n, height in enumerate(falling):
             theta = self.threshold[n * bits : (n + 1) * bits]
@@ -101,7 +102,7 @@ class Fire(wiring.Component):
             with m.Elif(self.compared):
                 m.d.sync += height.eq(height - theta)
         for lane in range(layer.lanes):
-            membrane = Signal(signed(layer.membrane_bits), name=f"membrane_{lane}")
+            membrane = Signal(signed(layer.membrane_bits), name=f"membrane_{lane}", reset_less=True)
             with m.If(self.i.valid & self.i.ready):
                 m.d.sync += membrane.eq(self.i.membranes[lane])
             height = falling[lane if layer.threshold_per_neuron else 0]

@@ -92,14 +92,13 @@ def geometry(network: Network, config: HardwareConfig) -> tuple[LayerGeometry, .
     for layer in network.layers:
         assert isinstance(layer, Dense)  # check_supported refuses the others
         neuron = layer.neuron
-        layers.append(
-            LayerGeometry(
-                name=layer.name, fan_in=layer.inputs, width=layer.outputs,
-                lanes=min(config.lanes, layer.outputs), steps_in=steps_in, steps=neuron.steps,
-                weight_bits=layer.weight_bits, membrane_bits=neuron.membrane_bits,
-                threshold_bits=neuron.threshold_bits if neuron.fires else 0,
-                threshold_per_neuron=neuron.threshold_per_neuron, bias_bits=neuron.bias_bits,
-            )  # fmt: skip
-        )
+        made = LayerGeometry(
+            name=layer.name, fan_in=layer.inputs, width=layer.outputs,
+            lanes=min(config.lanes, layer.outputs), steps_in=steps_in, steps=neuron.steps,
+            weight_bits=layer.weight_bits, membrane_bits=neuron.membrane_bits,
+            threshold_bits=neuron.threshold_bits if neuron.fires else 0,
+            threshold_per_neuron=neuron.threshold_per_neuron, bias_bits=neuron.bias_bits,
+        )  # fmt: skip
+        layers.append(made)
         steps_in = neuron.steps
     return tuple(layers)

@@ -52,9 +52,9 @@ class Integrate(wiring.Component):
         ready = Signal()  # goes high once group 0 has its biases
         advance = Signal()
         word_valid, word_mark, sum_valid, sum_mark = (Signal() for _ in range(4))
-        word_level = Signal(layer.steps_in.bit_length())
+        word_level = Signal(layer.steps_in.bit_length(), reset_less=True)
         sum_level = Signal.like(word_level)
-        sum_row = Signal(layer.lanes * layer.weight_bits)
+        sum_row = Signal(layer.lanes * layer.weight_bits, reset_less=True)
 
         m.d.comb += [
             advance.eq(ready & ~(sum_mark & ~self.o.ready)),
@@ -94,7 +94,7 @@ class Integrate(wiring.Component):
         layer = self._layer
         bits = layer.weight_bits
         membranes = Array(
-            Signal(signed(layer.membrane_bits), name=f"membrane_{lane}")
+            Signal(signed(layer.membrane_bits), name=f"membrane_{lane}", reset_less=True)
             for lane in range(layer.lanes)
         )
         with m.If(self.added):

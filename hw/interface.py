@@ -124,7 +124,7 @@ def interface(network: Network, config: HardwareConfig) -> Interface:
 
 
 def _flatten(layout: Any, shift: int) -> dict[str, Field]:
-    found = {}
+    found: dict[str, Field] = {}
     for name, field in layout:
         if isinstance(field.shape, data.Layout):
             inner = _flatten(field.shape, shift + field.offset)

@@ -16,7 +16,7 @@ from hw.streams import load_stream
 __all__ = ["LoadError", "Loader", "load_bus"]
 
 
-class LoadError(enum.Enum, shape=2):
+class LoadError(enum.Enum, shape=2):  # type: ignore[call-arg]
     """Why the last load did not count."""
 
     NONE = 0
@@ -24,7 +24,7 @@ class LoadError(enum.Enum, shape=2):
     CRC = 2
 
 
-class _State(enum.Enum, shape=3):
+class _State(enum.Enum, shape=3):  # type: ignore[call-arg]
     IDLE = 0
     IDENTITY = 1
     CONTENT = 2
@@ -73,7 +73,7 @@ class Loader(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        crc = Signal(32)
+        crc = Signal(32, reset_less=True)
         right = Signal()
         state = Signal(_State)
         count = Signal(range(max(len(self._identity), _CRC_BYTES)))

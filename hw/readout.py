@@ -40,10 +40,12 @@ class Readout(wiring.Component):
         busy, naming, move = Signal(), Signal(), Signal()
         lane = Signal(range(max(2, layer.lanes)))
         neuron = Signal(range(max(2, layer.width)))
-        winner = Signal.like(neuron)
-        best = Signal(signed(layer.membrane_bits))
-        kept = Array(Signal(signed(layer.membrane_bits), name=f"kept_{n}")
-                     for n in range(layer.lanes))  # fmt: skip
+        winner = Signal.like(neuron, reset_less=True)
+        best = Signal(signed(layer.membrane_bits), reset_less=True)
+        kept = Array(
+            Signal(signed(layer.membrane_bits), name=f"kept_{n}", reset_less=True)
+            for n in range(layer.lanes)
+        )
         membrane = Signal.like(best)
         better = Signal()
 

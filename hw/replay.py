@@ -34,9 +34,7 @@ class Replay(wiring.Component):
     def __init__(self, layer: LayerGeometry):
         self._layer = layer
         signature = event_stream(layer.fan_in, layer.steps_in)
-        super().__init__(
-            {"i": In(signature), "o": Out(signature), "wrote": Out(1), "read": Out(1)}
-        )
+        super().__init__({"i": In(signature), "o": Out(signature), "wrote": Out(1), "read": Out(1)})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -47,9 +45,9 @@ class Replay(wiring.Component):
         write = Signal(range(2 * depth))
         base = Signal.like(write)
         read = Signal.like(write)
-        end = Signal.like(write)
+        end = Signal.like(write, reset_less=True)
         ended = Signal()
-        next_end = Signal.like(write)
+        next_end = Signal.like(write, reset_less=True)
         next_ended = Signal()
         retire = Signal()
 

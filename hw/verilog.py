@@ -38,7 +38,7 @@ def generate_verilog(network: Network, config: HardwareConfig) -> str:
 
 
 def write_rtl(network: Network, config: HardwareConfig, folder: Path) -> Path:
-    """Write ``rtl/accelerator.v`` and ``weights/*.hex`` below a folder; returns the Verilog file."""
+    """Write ``rtl/accelerator.v`` and ``weights/*.hex`` below a folder; returns the former."""
     path = folder / "rtl" / f"{TOP}.v"
     write_atomically(path, generate_verilog(network, config))
     for name, text in hex_files(network, config).items():

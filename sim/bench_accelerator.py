@@ -39,7 +39,7 @@ class _Bench:
         dut.events__valid.value = 0
         dut.result__ready.value = 0
         dut.rst.value = 1
-        cocotb.start_soon(Clock(dut.clk, _PERIOD_NS, "ns", impl="gpi").start())
+        Clock(dut.clk, _PERIOD_NS, "ns", impl="gpi").start()
         for _ in range(3):
             await FallingEdge(dut.clk)
         dut.rst.value = 0
@@ -64,7 +64,7 @@ class _Bench:
         valid_out, ready_in = dut.events__valid, dut.events__ready
         taps = [(name, getattr(dut, f"tap_{name}")) for name in self.job.taps]
         items = iter(self.job.events)
-        item = next(items)
+        item: int | None = next(items)
         valid = False
         cycle = last_move = 0
         while not board.finished:
@@ -75,7 +75,7 @@ class _Bench:
                 dut.events__payload.value = item
             dut.result__ready.value = ready
             await ReadOnly()
-            if valid and int(ready_in.value):
+            if valid and item is not None and int(ready_in.value):
                 board.sent(item, cycle)
                 item = next(items, None)
                 valid = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.geometry import LayerGeometry
+from hw.geometry import LayerGeometry, address_bits
 from hw.layer import PROBE_FIELDS
 from sim.activity import Activity, Operation, OperationKind
 
@@ -94,7 +94,7 @@ def _firing(layer: LayerGeometry, count: dict[str, float]) -> list[Operation]:
 def _reading_out(layer: LayerGeometry, count: dict[str, float]) -> list[Operation]:
     block = f"{layer.name}.readout"
     beats = count["compared"] + count["handover"] / layer.groups
-    beat_bits = 1 + layer.width.bit_length() + layer.membrane_bits
+    beat_bits = 1 + address_bits(layer.width) + layer.membrane_bits
     return [
         _operation(block, OperationKind.REGISTER, layer.lanes * layer.membrane_bits,
                    count["handover"]),

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,8 @@ class CycleCount:
 
 def bound_cycles(layers: tuple[LayerGeometry, ...], trace: Trace) -> NDArray[np.int64]:
     """Memory bound of each image: the busiest layer's weight rows, shape (B,)."""
-    arriving = [trace.inputs, *(part.levels for part in trace.layers[:-1])]
+    fired = [part.levels for part in trace.layers if part.levels is not None]
+    arriving: list[NDArray[Any]] = [trace.inputs, *fired]
     rows = [
         np.count_nonzero(levels, axis=1) * layer.groups
         for layer, levels in zip(layers, arriving, strict=True)

@@ -61,7 +61,8 @@ class Scoreboard:
 
     def answered(self, payload: int, cycle: int) -> None:
         """A beat of the result stream was taken."""
-        wanted = self._job.results[self._results]
+        beats = self._job.results
+        wanted = beats[self._results] if self._results < len(beats) else None
         self._results += 1
         image = len(self._finished)
         is_class = bool(self._result_fields["last"].take(payload))
@@ -94,11 +95,13 @@ class Scoreboard:
 
     def _cycle_mismatches(self, stalled: bool) -> int:
         wrong = 0
-        wanted = zip(self._job.first, self._job.result, strict=True)
-        got = zip(self._sent, self._finished, strict=True)
-        for image, (want, have) in enumerate(zip(wanted, got, strict=True)):
+        for image, want in enumerate(zip(self._job.first, self._job.result, strict=True)):
+            if image >= min(len(self._sent), len(self._finished)):
+                wrong += 1
+                self._note(f"image {image}: its class does not follow its first event")
+                continue
             shift = self._sent[0] - self._job.first[0]
-            have = (have[0] - shift, have[1] - shift)
+            have = (self._sent[image] - shift, self._finished[image] - shift)
             if have[1] < want[1] if stalled else have != want:
                 wrong += 1
                 self._note(f"image {image}: first event and class come in cycles {have}, "
@@ -122,7 +125,9 @@ class Scoreboard:
         step = self._job.steps[layer] - level
         return f"neuron {fields['event.address'].take(value)} at step {step} (k = {level})"
 
-    def _result(self, value: int) -> str:
+    def _result(self, value: int | None) -> str:
+        if value is None:
+            return "nothing more"
         fields = self._result_fields
         index, membrane = fields["index"].take(value), fields["membrane"].take(value)
         what = "class" if fields["last"].take(value) else "neuron"

@@ -47,8 +47,30 @@ void rise(Model* m) {
   m->cycle++;
 }
 
-void count_probe(uint64_t* counts, uint64_t probe) {
-  for (int n = 0; n < FIELDS; n++) counts[n] += (probe >> n) & 1;
+// Probe bits are counted eight at a time, one in each byte of a word, which is emptied before a
+// byte can overflow.
+struct Tally {
+  uint64_t bytes[LAYERS] = {};
+  int cycles = 0;
+};
+
+constexpr int TALLY_CYCLES = 255;
+static_assert(FIELDS <= 8, "a tally word has eight bytes");
+
+uint64_t spread(uint64_t probe) {
+  uint64_t low = (probe & 0x0f) * 0x00204081u & 0x01010101u;
+  uint64_t high = (probe >> 4) * 0x00204081u & 0x01010101u;
+  return low | high << 32;
+}
+
+void empty(Tally& tally, uint64_t* counts) {
+  for (int layer = 0; layer < LAYERS; layer++) {
+    for (int n = 0; n < FIELDS; n++) {
+      counts[layer * FIELDS + n] += tally.bytes[layer] >> (8 * n) & 0xff;
+    }
+    tally.bytes[layer] = 0;
+  }
+  tally.cycles = 0;
 }
 
 // Present the next event or mark, if there is one to present now.
@@ -178,15 +200,18 @@ void sf_start(void* handle, const uint32_t* events, const int64_t* offsets, int6
 int64_t sf_run(void* handle, int64_t cycles) {
   auto* m = static_cast<Model*>(handle);
   Vmodel& top = *m->top;
+  Tally tally;
   for (int64_t n = 0; n < cycles && m->done < m->images; n++) {
     present(m);
     settle(m);
     take_input(m);
     take_result(m);
-#define COUNT(N, NAME) count_probe(m->counts + N * FIELDS, top.NAME);
+#define COUNT(N, NAME) tally.bytes[N] += spread(top.NAME);
     EACH_PROBE(COUNT)
+    if (++tally.cycles == TALLY_CYCLES) empty(tally, m->counts);
     rise(m);
   }
+  empty(tally, m->counts);
   return m->done;
 }
 

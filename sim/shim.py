@@ -23,12 +23,12 @@ def shim_source(interface: Interface) -> str:
         f"constexpr int MEMBRANE_SHIFT = {result['membrane'].shift};",
         f"constexpr int MEMBRANE_BITS = {result['membrane'].width};",
         f"constexpr int OUTPUTS = {interface.layers[-1].width};",
+        f"constexpr int LAYERS = {len(interface.layers)};",
         f"constexpr int FIELDS = {len(PROBE_FIELDS)};",
         f"#define HAS_LOAD {int(interface.loadable)}",
         "#define EACH_PROBE(F) "
         + " ".join(f"F({n}, probe_{part.name})" for n, part in enumerate(interface.layers)),
-        "#define EACH_PORT(F) "
-        + " ".join(f"F({n}, {port.name})" for n, port in enumerate(known)),
+        "#define EACH_PORT(F) " + " ".join(f"F({n}, {port.name})" for n, port in enumerate(known)),
     ]
     if interface.loadable:
         shift = interface.fields["load__payload"]["data"].shift

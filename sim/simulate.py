@@ -136,9 +136,7 @@ class _Run:
     seconds: float
 
 
-def _run_all(
-    job: _Job, shares: list[Ints], advance: Callable[[int], object]
-) -> list[_Run]:
+def _run_all(job: _Job, shares: list[Ints], advance: Callable[[int], object]) -> list[_Run]:
     """Run every share in a thread of its own; the calls into the models run side by side."""
     moved: queue.SimpleQueue[int] = queue.SimpleQueue()
     with ThreadPoolExecutor(len(shares)) as pool:
@@ -203,7 +201,7 @@ def _compare(job: _Job, shares: list[Ints], runs: list[_Run], build_seconds: flo
             latency[share] = run.alone.result - run.alone.first + 1
             intervals.append(np.diff(run.together.result))
     interval = np.concatenate(intervals)
-    counts = np.sum([run.together.counts for run in runs], axis=0, dtype=np.uint64)
+    counts = np.stack([run.together.counts for run in runs]).sum(axis=0)
     mean_interval = float(interval.mean() if len(interval) else latency.mean())
     cycles = sum(float(run.together.result[-1]) for run in runs)
     return Simulation(
@@ -230,8 +228,9 @@ def _first_difference(share: Ints, part: Trace, model: CycleCount, batch: Batch)
         neurons = np.flatnonzero(part.outputs[image] != batch.membranes[image])
         if len(neurons):
             neuron = int(neurons[0])
-            where = f"output neuron {neuron}: the RTL's membrane is {batch.membranes[image, neuron]}"
-            return [f"image {share[image]}, {where}, the reference's {part.outputs[image, neuron]}"]
+            got, want = batch.membranes[image, neuron], part.outputs[image, neuron]
+            where = f"image {share[image]}, output neuron {neuron}"
+            return [f"{where}: the RTL's membrane is {got}, the reference's {want}"]
         return [f"image {share[image]}: the RTL says class {batch.classes[image]}, the reference "
                 f"{part.classes[image]}"]  # fmt: skip
     for image in np.flatnonzero(_wrong_cycles(model, batch))[:1]:

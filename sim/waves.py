@@ -49,8 +49,8 @@ def _declare(writer: object, lines: Iterator[str]) -> dict[str, tuple[int, int]]
         if words[0] == "$timescale":
             _LIB.fstWriterSetTimescaleFromString(writer, "".join(words[1:-1]).encode())
         elif words[0] == "$scope":
-            name = words[2].encode()
-            _LIB.fstWriterSetScope(writer, _LIB.FST_ST_VCD_MODULE, name, pylibfst.ffi.NULL)
+            scope = words[2].encode()
+            _LIB.fstWriterSetScope(writer, _LIB.FST_ST_VCD_MODULE, scope, pylibfst.ffi.NULL)
         elif words[0] == "$upscope":
             _LIB.fstWriterSetUpscope(writer)
         elif words[0] == "$var":

@@ -11,7 +11,7 @@ if sys.path and Path(sys.path[0] or ".").resolve() == Path.cwd():
     if Path.cwd() != here:
         del sys.path[0]
 
-from spikeforge.cli import main  # noqa: E402  (the path must be right before this)
+from spikeforge.cli import main
 
 if __name__ == "__main__":
     main()
