@@ -13,6 +13,7 @@ from hw.content import Section, layer_sections
 from hw.geometry import LayerGeometry, geometry
 from hw.inventory import Block, Inventory, Memory, MemoryKind
 from spikeforge.network import Network
+from spikeforge.progress import progress
 
 __all__ = ["take_inventory"]
 
@@ -29,7 +30,8 @@ def take_inventory(network: Network, config: HardwareConfig) -> Inventory:
     Raises:
         SpikeforgeError: If the network uses something without hardware so far.
     """
-    text = rtlil.convert(Accelerator(network, config), name="accelerator", emit_src=False)
+    with progress("Count what the design is made of", None):
+        text = rtlil.convert(Accelerator(network, config), name="accelerator", emit_src=False)
     found: Counter[str] = Counter()
     block, pending = "top", False
     for line in text.splitlines():

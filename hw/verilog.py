@@ -13,6 +13,7 @@ from hw.content import hex_files
 from hw.ram import ram_verilog
 from spikeforge.files import write_atomically
 from spikeforge.network import Network
+from spikeforge.progress import progress
 
 __all__ = ["TOP", "generate_verilog", "write_rtl"]
 
@@ -28,7 +29,8 @@ def generate_verilog(network: Network, config: HardwareConfig) -> str:
     accelerator = Accelerator(network, config)
     # The Yosys that comes with Amaranth from PyPI, not whatever the machine has.
     os.environ["AMARANTH_USE_YOSYS"] = "builtin"
-    text = verilog.convert(accelerator, name=TOP, emit_src=False, strip_internal_attrs=True)
+    with progress("Generate the Verilog", None):
+        text = verilog.convert(accelerator, name=TOP, emit_src=False, strip_internal_attrs=True)
     head = (
         f"// Spikeforge accelerator for {network.name}: {config.lanes} lanes, "
         f"memories: {config.memory.value}\n"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -139,13 +141,22 @@ class _Run:
 def _run_all(job: _Job, shares: list[Ints], advance: Callable[[int], object]) -> list[_Run]:
     """Run every share in a thread of its own; the calls into the models run side by side."""
     moved: queue.SimpleQueue[int] = queue.SimpleQueue()
+    stop = threading.Event()
+
+    def tell(images: int) -> None:
+        if stop.is_set():
+            raise InterruptedError("another worker failed, or the user interrupted")
+        moved.put(images)
+
     with ThreadPoolExecutor(len(shares)) as pool:
-        jobs = [pool.submit(_run_share, job, share, moved.put) for share in shares]
-        while not all(task.done() for task in jobs):
-            try:
-                advance(moved.get(timeout=0.1))
-            except queue.Empty:
-                continue
+        jobs = [pool.submit(_run_share, job, share, tell) for share in shares]
+        try:
+            while not all(task.done() for task in jobs):
+                with contextlib.suppress(queue.Empty):
+                    advance(moved.get(timeout=0.1))
+        except BaseException:
+            stop.set()  # or leaving the pool would wait for every image
+            raise
         return [task.result() for task in jobs]
 
 

@@ -26,7 +26,7 @@ from sim.runner import PortsOnlyVerilator, control_file
 from sim.waves import convert_to_fst
 from spikeforge.errors import SpikeforgeError
 from spikeforge.network import Network
-from spikeforge.progress import progress
+from spikeforge.progress import console, progress
 
 __all__ = ["BENCHES", "Verification", "verify"]
 
@@ -106,6 +106,7 @@ def _build(rtl: Rtl, outside: Interface, traced: bool) -> Path:
     built = rtl.folder / ("cocotb-traced" if traced else "cocotb")
     with FileLock(str(built) + ".lock"):
         if (built / TOP).exists():
+            console.print("[dim]cocotb model: unchanged, taken from the cache[/]")
             return built
         part = built.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)

@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
+from spikeforge import cache
 from spikeforge.errors import SpikeforgeError
 from spikeforge.progress import console
 from train.download import FILES, download_mnist
@@ -114,9 +114,9 @@ def load_dataset(data: Path | None = None) -> Dataset:
     named = data or (Path(p) if (p := os.environ.get("SPIKEFORGE_DATA")) else None)
     if named is not None:
         return _full(named)
-    cache = cache_folder()
-    if _complete(cache) or download_mnist(cache):
-        return _full(cache)
+    kept = cache_folder()
+    if _complete(kept) or download_mnist(kept):
+        return _full(kept)
     console.print(
         f"Note: using the {EXTRACT_NAME}; give full MNIST with --data DIR.", soft_wrap=True
     )
@@ -125,7 +125,7 @@ def load_dataset(data: Path | None = None) -> Dataset:
 
 def cache_folder() -> Path:
     """Where downloaded files are kept."""
-    return Path(platformdirs.user_cache_dir("spikeforge")) / "mnist"
+    return cache.cache_folder("mnist")
 
 
 def _complete(folder: Path) -> bool:

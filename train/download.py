@@ -78,7 +78,8 @@ def download_mnist(folder: Path) -> bool:
         with progress("Downloading MNIST, kB", sum(file.packed_kb for file in FILES)) as bar:
             packed = {file.name: _fetch(file, bar) for file in FILES}
     except _UnreachableError as reason:
-        console.print(f"Note: MNIST could not be downloaded ({reason}).", soft_wrap=True)
+        note = f"Note: MNIST could not be downloaded ({reason})."
+        console.print(note, soft_wrap=True, markup=False)
         return False
     for name, data in packed.items():
         write_atomically(folder / f"{name}.gz", data)

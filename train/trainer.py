@@ -135,6 +135,7 @@ def _run(
         console.print(
             f"Training goes on after epoch {state.epoch} of {epochs} ({checkpoint}).",
             soft_wrap=True,
+            markup=False,
         )
     augmenter = Augmenter(recipe.augmentation)
     written = time.monotonic()
