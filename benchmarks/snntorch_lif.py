@@ -69,7 +69,7 @@ def theirs(dataset: Dataset, seed: int) -> tuple[Callable[[], None], Callable[[]
     part = dataset.training
     images = torch.from_numpy(part.images).flatten(1).float() / 255
     labels = torch.from_numpy(part.labels).long()
-    tests = torch.from_numpy(dataset.test_images).flatten(1).float() / 255
+    tests = torch.from_numpy(dataset.test_images.copy()).flatten(1).float() / 255
     wanted = torch.from_numpy(dataset.test_labels).long()
 
     def epoch() -> None:

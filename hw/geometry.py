@@ -63,11 +63,11 @@ class LayerGeometry:
 
     @property
     def buffer_depth(self) -> int:
-        """Events that the replay buffer holds: the next power of two that takes a whole image.
+        """Events that the replay buffer holds: the first power of two beyond a whole image.
 
         0 for a layer with one group, which needs no replay.
         """
-        return 0 if self.groups == 1 else max(4, 1 << (self.fan_in - 1).bit_length())
+        return 0 if self.groups == 1 else 1 << self.fan_in.bit_length()
 
     @property
     def event_bits(self) -> int:

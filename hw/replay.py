@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -20,7 +20,7 @@ class Replay(wiring.Component):
 
     The first pass follows the writer: an event leaves two cycles after it came in. Passes follow
     each other with one cycle for the mark between them. Up to two whole images wait in the ring
-    beside one that is coming in; a full ring stalls the input.
+    before the input stalls, as it does while the ring is full; ready never hangs on the payload.
 
     Members:
         i: In(event_stream). Events of an image in any order, each address at most once, then the
@@ -54,7 +54,7 @@ class Replay(wiring.Component):
         full = Signal()
         m.d.comb += [
             full.eq((write ^ base) == depth),
-            self.i.ready.eq(Mux(self.i.p.last, ~next_ended, ~full)),
+            self.i.ready.eq(~full & ~next_ended),
             ram.wa.eq(write[:-1]),
             ram.wd.eq(Cat(self.i.p.address, self.i.p.level)),
             ram.we.eq(self.i.valid & self.i.ready & ~self.i.p.last),

@@ -15,7 +15,7 @@ from hw.interface import interface
 from hw.verilog import TOP, generate_verilog
 from sim.shim import shim_source
 from sim.verilator import build_shared_library, verilator_version
-from sim.wrapper import WRAPPER_TOP, wrapper_verilog
+from sim.wrapper import WRAPPER_TOP, batch_verilog
 from spikeforge.cache import cache_folder
 from spikeforge.files import write_atomically
 from spikeforge.network import Network
@@ -69,8 +69,9 @@ def build_model(rtl: Rtl, network: Network, config: HardwareConfig) -> Path:
         SpikeforgeError: If a tool is missing or fails.
     """
     outside = interface(network, config)
-    source, shell = shim_source(outside), wrapper_verilog(outside)
-    name = f"batch-{hashlib.sha256((source + shell).encode()).hexdigest()[:12]}"
+    source = shim_source(outside)
+    batch = batch_verilog(outside, rtl.verilog.read_text())
+    name = f"batch-{hashlib.sha256((source + batch).encode()).hexdigest()[:12]}"
     built = rtl.folder / name
     library = built / "libmodel.so"
     with FileLock(str(built) + ".lock"):
@@ -80,13 +81,11 @@ def build_model(rtl: Rtl, network: Network, config: HardwareConfig) -> Path:
         part = built.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        shim, wrapper = part / "shim.cpp", part / f"{WRAPPER_TOP}.v"
+        shim, verilog = part / "shim.cpp", part / f"{WRAPPER_TOP}.v"
         shim.write_text(source)
-        wrapper.write_text(shell)
+        verilog.write_text(batch)
         with progress("Build the Verilated model", None):
-            build_shared_library(
-                [wrapper, rtl.verilog], WRAPPER_TOP, shim, part, rtl.folder / f"{name}.log"
-            )
+            build_shared_library(verilog, WRAPPER_TOP, shim, part, rtl.folder / f"{name}.log")
         shutil.rmtree(part / "obj", ignore_errors=True)
         part.replace(built)
     return library

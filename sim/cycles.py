@@ -215,20 +215,22 @@ class _ReplayedTiming(_LayerTiming):
         while self._waiting and self._waiting[0][0] < time:
             self._held -= self._waiting.pop(0)[1]
 
-    def push_event(self, time: int) -> int:
+    def _room(self, time: int) -> int:
+        """The first cycle from ``time`` on in which the ring takes anything."""
         self._forget(time)
-        while self._held == self._layer.buffer_depth:  # an image without events frees nothing
+        while len(self._waiting) == 2 or self._held == self._layer.buffer_depth:
             time = self._waiting[0][0] + 1
             self._forget(time)
+        return time
+
+    def push_event(self, time: int) -> int:
+        time = self._room(time)
         self._held += 1
         self._written.append(time)
         return time
 
     def push_mark(self, time: int) -> int:
-        self._forget(time)
-        if len(self._waiting) == 2:
-            time = self._waiting[0][0] + 1
-            self._forget(time)
+        time = self._room(time)
         self._read(time)
         return time
 

@@ -103,8 +103,8 @@ class Model:
         io: Ports by name, as integers.
         clock: ``tick()`` advances it.
 
-    ``rst``, the load stream and ``result__ready`` act one cycle later than they are set
-    (:mod:`sim.wrapper`).
+    ``rst``, the load stream and ``result__ready`` act one cycle later than they are set, and
+    probes are seen one cycle later (:mod:`sim.wrapper`).
 
     Several instances may run at once, each in a thread of its own: a call into the model does not
     hold Python's global lock.

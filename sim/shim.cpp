@@ -35,14 +35,9 @@ uint64_t field(uint64_t value, int shift, int bits) {
   return (value >> shift) & ((uint64_t{1} << bits) - 1);
 }
 
-// Inputs are set while the clock is low; eval settles them, then the clock rises.
-void settle(Model* m) {
-  m->top->clk = 0;
-  m->top->eval();
-}
-
-void rise(Model* m) {
-  m->top->clk = 1;
+// One clock cycle: in the batch copy of the RTL every edge counts (sim/wrapper.py).
+void step(Model* m) {
+  m->top->clk = !m->top->clk;
   m->top->eval();
   m->cycle++;
 }
@@ -83,6 +78,7 @@ void present(Model* m) {
   top.events__payload = begin + m->position < end ? m->events[begin + m->position] : 1;
 }
 
+// Ready and the result hang on registers alone, so they are settled before the inputs are.
 void take_input(Model* m) {
   Vmodel& top = *m->top;
   if (!(top.events__valid && top.events__ready)) return;
@@ -152,12 +148,7 @@ uint64_t sf_get(void* handle, int port) {
 
 void sf_eval(void* handle) { static_cast<Model*>(handle)->top->eval(); }
 
-void sf_tick(void* handle) {
-  auto* m = static_cast<Model*>(handle);
-  settle(m);
-  rise(m);
-  settle(m);
-}
+void sf_tick(void* handle) { step(static_cast<Model*>(handle)); }
 
 // Send content bytes; returns whether the accelerator then says "loaded".
 int sf_load(void* handle, const uint8_t* bytes, int64_t count) {
@@ -166,8 +157,7 @@ int sf_load(void* handle, const uint8_t* bytes, int64_t count) {
   for (int64_t n = 0; n < count; n++) {
     m->top->load__valid = 1;
     m->top->load__payload = (static_cast<uint32_t>(bytes[n]) << LOAD_DATA) | (n == 0);
-    settle(m);
-    rise(m);
+    step(m);
   }
   m->top->load__valid = 0;
 #endif
@@ -203,13 +193,12 @@ int64_t sf_run(void* handle, int64_t cycles) {
   Tally tally;
   for (int64_t n = 0; n < cycles && m->done < m->images; n++) {
     present(m);
-    settle(m);
     take_input(m);
     take_result(m);
+    step(m);
 #define COUNT(N, NAME) tally.bytes[N] += spread(top.NAME);
     EACH_PROBE(COUNT)
     if (++tally.cycles == TALLY_CYCLES) empty(tally, m->counts);
-    rise(m);
   }
   empty(tally, m->counts);
   return m->done;

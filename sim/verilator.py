@@ -74,16 +74,14 @@ def build_environment() -> dict[str, str]:
     }
 
 
-def build_shared_library(
-    verilog: list[Path], top: str, shim: Path, folder: Path, log: Path
-) -> Path:
-    """Compile Verilog files and their C++ shim into one shared library.
+def build_shared_library(verilog: Path, top: str, shim: Path, folder: Path, log: Path) -> Path:
+    """Compile a Verilog file and its C++ shim into one shared library.
 
     Verilator's own runtime is compiled once for the user and kept in the cache.
 
     Args:
-        verilog: The Verilog files.
-        top: Their top module; the C++ class is ``Vmodel``.
+        verilog: The Verilog file.
+        top: Its top module; the C++ class is ``Vmodel``.
         shim: C++ file with the C interface.
         folder: Where to build; holds the library in the end.
         log: Where the tools' output goes.
@@ -97,7 +95,7 @@ def build_shared_library(
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("")
     command = ["verilator", "--cc", *_MODEL_FLAGS, "--top-module", top, "--prefix", "Vmodel",
-               "--Mdir", str(generated), *map(str, verilog)]  # fmt: skip
+               "--Mdir", str(generated), str(verilog)]  # fmt: skip
     _run(command, environment, log)
     runtime = _runtime_objects(environment, log)
     sources = [*sorted(generated.glob("*.cpp")), shim]

@@ -1,9 +1,15 @@
-"""A Verilog shell around the accelerator that lets Verilator work less.
+"""What Verilator gets for a batch: the accelerator in a shell that lets it work less.
 
-Verilator evaluates everything that hangs on an input each time any input changes, twice a cycle.
-Reset, the load stream and the result's ready reach far, so the shell passes them on one cycle
-later, through registers of its own; all other ports go straight through. The load stream never
-stalls (hw.loader), and in a batch the result is always taken, so nothing else changes.
+Three things cost a compiled model time, and change nothing in what the accelerator computes:
+
+- A clock cycle takes two calls, one for each edge. In the copy for batches **both edges count**
+  (``edge`` for ``posedge``), so a cycle is one call.
+- Everything that hangs on an input is evaluated in each call. Reset, the load stream and the
+  result's ready reach far; the shell passes them on a cycle later, through registers of its own.
+  The load stream never stalls (hw.loader), and in a batch the result is always taken.
+- Probes depend on inputs, and would be read after the edge; the shell keeps them for a cycle.
+
+All other ports go straight through. cocotb runs the Verilog as it is, and must give the same.
 """
 
 from __future__ import annotations
@@ -11,26 +17,37 @@ from __future__ import annotations
 from hw.interface import Interface
 from hw.verilog import TOP
 
-__all__ = ["WRAPPER_TOP", "wrapper_verilog"]
+__all__ = ["WRAPPER_TOP", "batch_verilog"]
 
 WRAPPER_TOP = "shell"
 _DELAYED = ("rst", "load__payload", "load__valid", "result__ready")
+_EDGE = "posedge clk"
 
 
-def wrapper_verilog(interface: Interface) -> str:
-    """Text of the shell: the accelerator's ports, with the slow inputs registered."""
+def batch_verilog(interface: Interface, verilog: str) -> str:
+    """Text of the shell and, in it, of the accelerator whose Verilog is given."""
+    assert _EDGE in verilog
+    return _shell(interface) + verilog.replace(_EDGE, "edge clk")
+
+
+def _shell(interface: Interface) -> str:
     declared, connected, registers = [], [], []
     for port in interface.ports:
         kind = "input" if port.is_input else "output"
-        declared.append(f"  {kind} wire [{port.width - 1}:0] {port.name}")
+        size = f"[{port.width - 1}:0]"
         inner = port.name
         if port.name in _DELAYED:
             inner = f"{port.name}_later"
-            registers.append(f"  reg [{port.width - 1}:0] {inner} = 0;")
-            registers.append(f"  always @(posedge clk) {inner} <= {port.name};")
+            registers.append(f"  reg {size} {inner} = 0;")
+            registers.append(f"  always @(edge clk) {inner} <= {port.name};")
+        elif port.name.startswith("probe_"):
+            inner, kind = f"{port.name}_now", "output reg"
+            registers.append(f"  wire {size} {inner};")
+            registers.append(f"  always @(edge clk) {port.name} <= {inner};")
+        declared.append(f"  {kind} {'' if kind.endswith('reg') else 'wire '}{size} {port.name}")
         connected.append(f"    .{port.name}({inner})")
     return (
         f"module {WRAPPER_TOP} (\n" + ",\n".join(declared) + "\n);\n"
         + "\n".join(registers) + f"\n  {TOP} accelerator_0 (\n" + ",\n".join(connected)
-        + "\n  );\nendmodule\n"
+        + "\n  );\nendmodule\n\n"
     )  # fmt: skip
