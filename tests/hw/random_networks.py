@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -91,7 +92,8 @@ def random_case(
 ) -> Case:
     """Sizes, widths, windows, thresholds, lanes and memory mode drawn from a seed.
 
-    ``fixed`` pins some of: depth, lanes, bits, memory, biases, per_neuron.
+    ``fixed`` pins some of: depth, lanes (or the widest layer's, if less), bits, memory, biases,
+    per_neuron.
     """
     rng = np.random.default_rng(seed)
     depth = int(fixed.get("depth", rng.integers(1, deepest + 1)))
@@ -101,13 +103,15 @@ def random_case(
     bits = int(fixed.get("bits", rng.integers(1, 9)))
     levels = random_images(rng, sizes[0], steps[0], images)
     arriving, layers, shares = levels.astype(np.int64), [], []
-    for number, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for number, (inputs, outputs) in enumerate(pairwise(sizes)):
         low, high = (-1, 0) if bits == 1 else signed_range(bits)
         weight = rng.integers(low, high + 1, (outputs, inputs))
         part = Numbers(weight=weight, steps=steps[number + 1], bits=bits)
         if fixed.get("biases", rng.integers(2)):
             part.bias = rng.integers(-30, 31, outputs)
-        membranes = arriving @ real_weights(weight, bits).T + (0 if part.bias is None else part.bias)
+        membranes = arriving @ real_weights(weight, bits).T + (
+            0 if part.bias is None else part.bias
+        )
         if number < depth - 1:
             part.per_neuron = bool(fixed.get("per_neuron", rng.integers(2)))
             busy = membranes[arriving.any(axis=1)] if arriving.any() else membranes
@@ -121,5 +125,6 @@ def random_case(
         layers.append(part)
     network = network_of(*layers, input_steps=steps[0], name=f"random{seed}")
     lanes = int(fixed.get("lanes", rng.integers(1, max(sizes[1:]) + 1)))
+    lanes = min(lanes, max(sizes[1:]))
     memory = MemoryMode(fixed.get("memory", ["load", "init"][rng.integers(2)]))
     return Case(network, configure(network, lanes, memory), levels, shares)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -93,7 +94,7 @@ def test_a_silent_group_takes_one_cycle_a_step(clocked, layer_geometry):
     _, handovers = _run(
         clocked, layer, [[-1] * 6], [10] * 6, offer=lambda n: True, take=lambda n: True, cycles=60
     )
-    assert [b - a for a, b in zip(handovers, handovers[1:], strict=False)] == [STEPS + 1] * 2
+    assert [b - a for a, b in pairwise(handovers)] == [STEPS + 1] * 2
 
 
 def test_padding_lanes_of_the_last_group_never_fire(clocked, layer_geometry):

@@ -35,9 +35,12 @@ def test_groups_cover_every_neuron_once(layer_geometry, width, lanes, groups, re
 
 
 @pytest.mark.parametrize(
-    ("fan_in", "depth"), [(1, 4), (4, 4), (5, 8), (8, 8), (9, 16), (784, 1024), (1024, 1024)]
+    ("fan_in", "depth"),
+    [(1, 2), (3, 4), (4, 8), (5, 8), (7, 8), (8, 16), (784, 1024), (1024, 2048)],
 )
-def test_replay_buffer_takes_a_whole_image_and_is_a_power_of_two(layer_geometry, fan_in, depth):
+def test_replay_buffer_is_the_first_power_of_two_beyond_a_whole_image(
+    layer_geometry, fan_in, depth
+):
     assert layer_geometry(fan_in=fan_in, width=4, lanes=2).buffer_depth == depth
 
 

@@ -40,7 +40,7 @@ def _run(clocked, layer, weights, biases, images, *, offer, take, cycles=700):
         if ctx.get(dut.o.valid) and ctx.get(dut.o.ready):
             membranes = [ctx.get(dut.o.membranes[lane]) for lane in range(layer.lanes)]
             handed.append((number, membranes))
-        if number == 1 or handed and handed[-1][0] == number - 1:
+        if number == 1 or (handed and handed[-1][0] == number - 1):
             state["bias"] = (state["bias"] + 1) % layer.groups
         return state["sent"] < len(items) or ctx.get(dut.o.valid)
 

@@ -38,6 +38,7 @@ def _run(clocked, stream, gap=lambda: False):
         if ctx.get(dut.bus.write):
             bus = dut.bus
             writes.append(tuple(ctx.get(x) for x in (bus.section, bus.row, bus.byte, bus.data)))
+        return bool(queue)
 
     clocked(dut, cycle, 4 * len(queue) + 8)
     return writes, states

@@ -107,13 +107,13 @@ def test_first_pass_follows_two_cycles_behind_and_passes_join(clocked, layer_geo
 
 
 def test_a_full_ring_stalls_the_input(clocked, layer_geometry, replay):
-    layer = layer_geometry(fan_in=4, width=2, lanes=1)  # a ring of four events
+    layer = layer_geometry(fan_in=4, width=2, lanes=1)  # a ring of eight events
     image = [(0, n, 1) for n in range(4)]
     accepted, left = _run(
         clocked, replay(layer), _items([image] * 3), offer=lambda n: True, take=lambda n: False,
         cycles=40,
     )  # fmt: skip
-    assert len(accepted) == 4 + 1  # one whole image and its mark; the next has no room
+    assert len(accepted) == 4 + 1 + 4  # a whole image and its mark, then events until it is full
     assert not left
 
 

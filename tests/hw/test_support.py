@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hw.geometry import geometry
 from hw.config import HardwareConfig
+from hw.geometry import geometry
 from hw.support import check_supported
 from spikeforge.errors import SpikeforgeError
 from spikeforge.network import Conv2d, Dense, Flatten, InputSpec, Network, Readout
@@ -78,7 +78,8 @@ CASES = [
     (lambda: _network(last={"source": "input", "inputs": 4},
                       tensors={"last.weight": np.ones((2, 4), np.int8)}),
      "last.source = input has no hardware yet; the generator builds the layer before"),
-    (lambda: _network(hidden={"neuron": _stepped(fires=True), "recurrent": Recurrent(weight_bits=4)},
+    (lambda: _network(hidden={"neuron": _stepped(fires=True),
+                              "recurrent": Recurrent(weight_bits=4)},
                       tensors={"hidden.recurrent": np.ones((3, 3), np.int8)}),
      "hidden.recurrent = a recurrent connection has no hardware yet; the generator builds none"),
     (lambda: _network(hidden={"delay": 1}),
@@ -87,12 +88,15 @@ CASES = [
      "hidden.neuron.schedule = stepped has no hardware yet; the generator builds windowed"),
     (lambda: _network(hidden={"neuron": _spec(fires=False)}, tensors={"hidden.threshold": None}),
      "hidden.neuron.fires = False has no hardware yet; the generator builds false in the last"),
-    (lambda: _network(last={"neuron": _spec(fires=True)}, tensors={"last.threshold": np.array([3])}),
+    (lambda: _network(last={"neuron": _spec(fires=True)},
+                      tensors={"last.threshold": np.array([3])}),
      "last.neuron.fires = True has no hardware yet; the generator builds false in the last layer"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("make", "wanted"), CASES, ids=[wanted.split(" has")[0] for _, wanted in CASES])
+@pytest.mark.parametrize(
+    ("make", "wanted"), CASES, ids=[wanted.split(" has")[0] for _, wanted in CASES]
+)
 def test_each_feature_without_hardware_gets_its_line(make, wanted):
     network = make()  # valid in itself
     with pytest.raises(SpikeforgeError) as caught:
@@ -103,7 +107,7 @@ def test_each_feature_without_hardware_gets_its_line(make, wanted):
 
 
 def test_geometry_refuses_before_anything_is_computed():
-    with pytest.raises(SpikeforgeError, match="hidden.delay = 1 has no hardware yet"):
+    with pytest.raises(SpikeforgeError, match=r"hidden\.delay = 1 has no hardware yet"):
         geometry(_network(hidden={"delay": 1}), HardwareConfig(lanes=1))
 
 
