@@ -23,7 +23,8 @@ class Integrate(wiring.Component):
 
     Members:
         i: In(event_stream). Each image's events and mark, once for every group.
-        o: Out(handover_port). Membranes of a group, group after group.
+        o: Out(handover_port). Membranes of a group, group after group. Whoever takes a group must
+            rest for a cycle before the next, for ``bias`` to arrive; Fire and Readout do.
         row_re: Out(1), row_address: Out. Reads weight row ``group * fan_in + address``.
         row: In(lanes * weight_bits). That row, one cycle later, lane 0 in the lowest bits.
         bias: In(lanes * bias_bits). Biases with which the next group starts (absent without).

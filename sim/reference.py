@@ -65,8 +65,11 @@ def run_reference(network: Network, inputs: NDArray[np.uint8]) -> Trace:
         inputs: k of every input, shape (B, inputs), as :func:`spikeforge.coding.encode` gives.
 
     Raises:
-        SpikeforgeError: If the network holds a layer without a reference so far.
+        SpikeforgeError: If there is no image, or the network holds a layer without a reference so
+            far.
     """
+    if not len(inputs):
+        raise SpikeforgeError("at least 1 image is needed, not 0")
     levels: Ints = inputs.astype(np.int64)
     traces = []
     for layer in network.layers:

@@ -114,3 +114,8 @@ def test_another_readout_is_refused_not_misread():
     network = _stepped_network("spike_count", "windowed")
     with pytest.raises(SpikeforgeError, match="readout: the reference runs max_membrane"):
         run_reference(network, np.zeros((1, 2), np.uint8))
+
+
+def test_no_images_are_refused():
+    with pytest.raises(SpikeforgeError, match="at least 1 image is needed, not 0"):
+        run_reference(_stepped_network(), np.zeros((0, 2), np.uint8))
