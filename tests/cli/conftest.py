@@ -206,6 +206,7 @@ def finished_run(_environment):
             write_recipe(source, "[16]", "[8]")
             command = [sys.executable, "-m", "spikeforge", *arguments, "--json"]
             variables = {**os.environ, **_environment}
+            variables.pop("SPIKEFORGE_DATA", None)  # the extract, here as everywhere in tests/cli
             done = subprocess.run(
                 command, env=variables, capture_output=True, text=True, check=False
             )
