@@ -39,7 +39,8 @@ _MODEL_FLAGS = ("-O3", "-fno-table", "--x-assign", "fast", "--x-initial", "fast"
 _DEFINES = ("-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0", "-DVM_TIMING=0", "-DVL_TIME_CONTEXT",
             "-DVERILATOR=1", "-fcf-protection=none", "-faligned-new", "-w")  # fmt: skip
 # Vector instructions slow the models down: packing scalars costs more than it saves.
-_OFTEN = ("-O2", "-fno-tree-vectorize", "-fno-tree-slp-vectorize")
+_OFTEN = ("-O2", "-fno-tree-vectorize", "-fno-tree-slp-vectorize", "-fno-semantic-interposition",
+          "-fno-plt", "-ftls-model=initial-exec")  # fmt: skip
 _RARE = ("-O1",)
 # A model in the cache is good only for the options that it was built with.
 BUILD_OPTIONS = repr((_MODEL_FLAGS, _DEFINES, _OFTEN, _RARE))
