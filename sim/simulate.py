@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hw.config import HardwareConfig
 from hw.content import load_bytes
 from hw.interface import Interface, interface
+from hw.layer import PROBE_FIELDS
 from sim.activity import Activity
 from sim.build import build_model, prepare_rtl
 from sim.counting import activity_of
@@ -220,7 +221,7 @@ def _compare(job: _Job, shares: list[Ints], runs: list[_Run], build_seconds: flo
         bound_cycles=bound_cycles(layers, trace), class_mismatches=int(wrong_class.sum()),
         cycle_mismatches=int(wrong_cycle.sum()), message=messages[0] if messages else "",
         activity=activity_of(layers, counts, images, mean_interval, float(latency.mean())),
-        rows_read=float(counts[:, 2].max() / images),
+        rows_read=float(counts[:, PROBE_FIELDS.index("row_read")].max() / images),
         cycles_per_second=cycles / sum(run.seconds for run in runs), build_seconds=build_seconds,
     )  # fmt: skip
 

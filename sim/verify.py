@@ -7,6 +7,7 @@ import logging
 import shutil
 import tempfile
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -167,10 +168,10 @@ def _run(
     (folder / "cocotb.log").write_text("\n".join(logs))
 
 
-def _quietly(work: object) -> None:
+def _quietly(work: Callable[[], None]) -> None:
     """Run a bench; a failed one ends in an outcome with a message, or in none at all."""
     try:
-        work()  # type: ignore[operator]
+        work()
     except (RuntimeError, SystemExit):
         return
 

@@ -34,7 +34,7 @@ class TorchLink:
 
     Attributes:
         images: Test images, all of them.
-        class_mismatches: Images whose class, a spike time or an output membrane differs.
+        mismatches: Images whose class, a spike time or an output membrane differs.
     """
 
     images: int
