@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shutil
@@ -40,10 +41,13 @@ _DEFINES = ("-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0", "-DVM_TIMING=0", "-D
             "-DVERILATOR=1", "-fcf-protection=none", "-faligned-new", "-w")  # fmt: skip
 # Vector instructions slow the models down: packing scalars costs more than it saves.
 _OFTEN = ("-O2", "-fno-tree-vectorize", "-fno-tree-slp-vectorize", "-fno-semantic-interposition",
-          "-fno-plt", "-ftls-model=initial-exec")  # fmt: skip
+          "-fno-plt")  # fmt: skip
+# Thread-locals must not come from the few bytes that a process keeps for libraries loaded late:
+# a process may hold many models. Descriptors (the default elsewhere) cost less than calls.
+_THREAD_LOCALS = ("-mtls-dialect=gnu2",) if platform.machine() in ("x86_64", "AMD64") else ()
 _RARE = ("-O1",)
 # A model in the cache is good only for the options that it was built with.
-BUILD_OPTIONS = repr((_MODEL_FLAGS, _DEFINES, _OFTEN, _RARE))
+BUILD_OPTIONS = repr((_MODEL_FLAGS, _DEFINES, _OFTEN, _RARE, _THREAD_LOCALS))
 
 
 def verilator_root() -> Path:
@@ -133,7 +137,7 @@ def _compile(
     made = folder / (source.stem + ".o")
     rarely = "Slow" in source.stem or "Syms" in source.stem or source.stem == "verilated"
     command = ["g++", "-std=gnu++17", *(_RARE if rarely else _OFTEN), "-fPIC",
-               *_DEFINES, *include, "-c", str(source), "-o", str(made)]  # fmt: skip
+               *_THREAD_LOCALS, *_DEFINES, *include, "-c", str(source), "-o", str(made)]  # fmt: skip
     _run(command, environment, log)
     return made
 
@@ -141,7 +145,8 @@ def _compile(
 def _runtime_objects(environment: dict[str, str], log: Path) -> list[Path]:
     """Verilator's runtime library as object files, from the cache or compiled now."""
     root = verilator_root()
-    folder = cache_folder("verilator") / f"{verilator_version()}-{platform.node()}"
+    options = hashlib.sha256(BUILD_OPTIONS.encode()).hexdigest()[:8]
+    folder = cache_folder("verilator") / f"{verilator_version()}-{platform.node()}-{options}"
     names = ("verilated", "verilated_threads")
     with FileLock(str(folder.with_suffix(".lock"))):
         if not all((folder / f"{name}.o").exists() for name in names):

@@ -89,3 +89,22 @@ def test_a_build_that_fails_leaves_nothing_that_looks_built(networks, monkeypatc
         build_model(rtl, case.network, case.config)
     with pytest.raises(SpikeforgeError, match="stopped"):  # tried again, not taken as built
         build_model(rtl, case.network, case.config)
+
+
+def test_a_process_may_hold_many_models(tiny, tmp_path):
+    """Thread-locals of libraries loaded late must not run out, beside torch and its own."""
+    import ctypes
+
+    libraries = []
+    for number in range(150):
+        copy = tmp_path / f"model{number}.so"
+        shutil.copyfile(tiny.library, copy)
+        libraries.append(ctypes.CDLL(str(copy)))
+        copy.unlink()
+    handles = []
+    for library in libraries:
+        library.sf_new.restype = ctypes.c_void_p
+        handles.append(ctypes.c_void_p(library.sf_new()))
+    assert all(handle.value for handle in handles)
+    for library, handle in zip(libraries, handles, strict=True):
+        library.sf_free(handle)
