@@ -136,8 +136,8 @@ def _compile(
 ) -> Path:
     made = folder / (source.stem + ".o")
     rarely = "Slow" in source.stem or "Syms" in source.stem or source.stem == "verilated"
-    command = ["g++", "-std=gnu++17", *(_RARE if rarely else _OFTEN), "-fPIC",
-               *_THREAD_LOCALS, *_DEFINES, *include, "-c", str(source), "-o", str(made)]  # fmt: skip
+    options = (*(_RARE if rarely else _OFTEN), "-fPIC", *_THREAD_LOCALS, *_DEFINES)
+    command = ["g++", "-std=gnu++17", *options, *include, "-c", str(source), "-o", str(made)]
     _run(command, environment, log)
     return made
 
