@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import math
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spikeforge.bounds import signed_bits, signed_range, windowed_range
+from spikeforge.bounds import layer_ranges, signed_bits, signed_range
 from spikeforge.errors import SpikeforgeError
-from spikeforge.schema import (
-    AvgPool,
-    Conv2d,
-    Dense,
-    FirstSpikePool,
-    InputCoding,
-    Layer,
-    Overflow,
-    Residual,
-    Schedule,
+from spikeforge.rules import check_rules
+from spikeforge.schema import Conv2d, Dense, InputCoding, Layer, Overflow, Schedule
+from spikeforge.shapes import (
+    Shape,
+    input_shape,
+    input_size,
+    layer_sources,
+    output_shape,
+    output_size,
+    source_names,
+    weight_shape,
 )
+from spikeforge.traffic import source_traffic
 
 if TYPE_CHECKING:
     from spikeforge.network import Network
@@ -29,6 +32,7 @@ __all__ = ["check_network", "output_size", "weight_shape"]
 
 MAX_NAME = 64
 MAX_LAYERS = 256
+MAX_WIDTH = 48
 
 
 def check_network(network: Network) -> None:
@@ -42,31 +46,14 @@ def check_network(network: Network) -> None:
             f"layers must hold 1 to {MAX_LAYERS} layers, not {len(network.layers)}"
         )
     _check_names(network)
-    sizes = {"input": network.input.size}
-    windows = {"input": network.input.steps}
-    before = "input"
+    shapes = _check_chain(network)
     for layer in network.layers:
-        for source in _sources(layer, before):
-            if source not in sizes:
-                raise SpikeforgeError(
-                    f"{layer.name}.source must be an earlier layer ({', '.join(sizes)}), "
-                    f"not {source!r}"
-                )
-            if sizes[source] != _input_size(layer):
-                raise SpikeforgeError(
-                    f"{layer.name} takes {_input_size(layer)} inputs, but {source} gives "
-                    f"{sizes[source]}: the shapes must chain"
-                )
-        source = _sources(layer, before)[0]
         if isinstance(layer, Dense | Conv2d):
             _check_numbers(network, layer)
-            _check_range(network, layer, windows[source])
-            windows[layer.name] = layer.neuron.steps
-        else:
-            windows[layer.name] = windows[source]
-        sizes[layer.name] = output_size(layer)
-        before = layer.name
-    _check_readout(network, sizes[before])
+    last = network.layers[-1].name
+    _check_readout(network, prod(shapes[last]))
+    check_rules(network, shapes)
+    _check_ranges(network)
     _check_no_strays(network)
     _check_scales(network)
 
@@ -84,56 +71,36 @@ def _check_names(network: Network) -> None:
         raise SpikeforgeError("input.bits must be in 1..8 for graded input, not 0")
 
 
-def _sources(layer: Layer, before: str) -> tuple[str, ...]:
-    if isinstance(layer, Residual):
-        return layer.sources
-    return (layer.source or before,)
+def _check_chain(network: Network) -> dict[str, Shape]:
+    """Every layer takes what earlier ones give; returns the (C, H, W) of all of them."""
+    shapes: dict[str, Shape] = {"input": network.input.shape}
+    before = "input"
+    for layer in network.layers:
+        sources = layer_sources(layer, before)
+        for source in sources:
+            _check_source(layer, source, shapes)
+        shapes[layer.name] = output_shape(layer, shapes[sources[0]])
+        before = layer.name
+    return shapes
 
 
-def _input_size(layer: Layer) -> int:
-    if isinstance(layer, Dense):
-        return layer.inputs
-    if isinstance(layer, Conv2d):
-        return layer.channels_in * layer.height * layer.width
-    if isinstance(layer, AvgPool | FirstSpikePool):
-        return layer.channels * layer.height * layer.width
-    return layer.size
-
-
-def output_size(layer: Layer) -> int:
-    """Number of neurons (addresses) that a layer gives to the next one."""
-    if isinstance(layer, Dense):
-        return layer.outputs
-    if isinstance(layer, Conv2d):
-        rows, columns = (
-            (extent + 2 * pad - kernel) // stride + 1
-            for extent, pad, kernel, stride in zip(
-                (layer.height, layer.width), layer.padding, layer.kernel, layer.stride, strict=True
-            )
-        )
-        if rows < 1 or columns < 1:
-            raise SpikeforgeError(
-                f"{layer.name}.kernel must fit into the padded {layer.height} x {layer.width} map, "
-                f"not {layer.kernel}"
-            )
-        return layer.channels_out * rows * columns
-    if isinstance(layer, AvgPool | FirstSpikePool):
-        rows = (layer.height - layer.kernel) // layer.stride + 1
-        columns = (layer.width - layer.kernel) // layer.stride + 1
-        return layer.channels * max(rows, 0) * max(columns, 0)
-    return layer.size
-
-
-def weight_shape(layer: Dense | Conv2d) -> tuple[int, ...]:
-    """Shape that a layer's weight tensor must have."""
-    if isinstance(layer, Dense):
-        return (layer.outputs, layer.inputs)
-    if layer.channels_in % layer.groups or layer.channels_out % layer.groups:
+def _check_source(layer: Layer, source: str, shapes: dict[str, Shape]) -> None:
+    if source not in shapes:
         raise SpikeforgeError(
-            f"{layer.name}.groups must divide {layer.channels_in} and {layer.channels_out} "
-            f"channels, not {layer.groups}"
+            f"{layer.name}.source must be an earlier layer ({', '.join(shapes)}), not {source!r}"
         )
-    return (layer.channels_out, layer.channels_in // layer.groups, *layer.kernel)
+    given = shapes[source]
+    if prod(given) != input_size(layer):
+        raise SpikeforgeError(
+            f"{layer.name} takes {input_size(layer)} inputs, but {source} gives {prod(given)}: "
+            f"the shapes must chain"
+        )
+    wanted = input_shape(layer)
+    if wanted is not None and wanted != given:
+        raise SpikeforgeError(
+            f"{layer.name} takes maps of (channels, height, width) {wanted}, but {source} gives "
+            f"{given}: the shapes must chain"
+        )
 
 
 def _check_numbers(network: Network, layer: Dense | Conv2d) -> None:
@@ -168,18 +135,31 @@ def _check_tensor(network: Network, key: str, shape: tuple[int, ...], low: int, 
         raise SpikeforgeError(f"{key} must lie in {low}..{high} for its bit width, not {bad}")
 
 
-def _check_range(network: Network, layer: Dense | Conv2d, steps_in: int) -> None:
-    """Prove that the membrane cannot leave its width (windowed dense layers, so far)."""
-    neuron = layer.neuron
-    if neuron.overflow is not Overflow.REFUSE or neuron.schedule is not Schedule.WINDOWED:
-        return
-    weight = network.weight(layer.name).reshape(weight_shape(layer)[0], -1)
-    low, high = windowed_range(weight, network.bias(layer.name), layer.weight_bits, steps_in)
-    needed = signed_bits(low, high)
-    if needed > neuron.membrane_bits:
+def _check_ranges(network: Network) -> None:
+    """Prove that no state can leave its width, for any input."""
+    sources, traffic = source_names(network), source_traffic(network)
+    for layer in network.layers:
+        if not isinstance(layer, Dense | Conv2d) or layer.neuron.overflow is Overflow.CLIP:
+            continue
+        ranges = layer_ranges(layer, network.tensors, traffic[sources[layer.name][0]])
+        if layer.neuron.schedule is Schedule.STEPPED:
+            current = layer.neuron.current_bits
+            _check_width(f"{layer.name}.neuron.current_bits", "currents", ranges.current, current)
+        membrane = layer.neuron.membrane_bits
+        _check_width(f"{layer.name}.neuron.membrane_bits", "membranes", ranges.membrane, membrane)
+
+
+def _check_width(field: str, states: str, ends: tuple[int, int], bits: int) -> None:
+    needed = signed_bits(*ends)
+    if needed > MAX_WIDTH:
         raise SpikeforgeError(
-            f"{layer.name}.neuron.membrane_bits must be at least {needed}, for membranes from "
-            f"{low} to {high} in the worst case, not {neuron.membrane_bits}"
+            f"{field} is at most {MAX_WIDTH}, but {states} may leave {ends[0]}..{ends[1]} in the "
+            f"worst case; choose overflow clip, leaks or fewer steps"
+        )
+    if needed > bits:
+        raise SpikeforgeError(
+            f"{field} must be at least {needed}, for {states} from {ends[0]} to {ends[1]} in the "
+            f"worst case, not {bits}"
         )
 
 

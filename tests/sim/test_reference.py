@@ -94,28 +94,85 @@ def test_events_go_by_group_then_step_then_address(lanes, steps, data):
     assert event_order(np.array(levels), lanes, steps).tolist() == wanted
 
 
-def _stepped_network(readout="max_membrane", schedule="stepped"):
-    extra = {"current_bits": 12} if schedule == "stepped" else {}
-    neuron = NeuronSpec(schedule=schedule, steps=4, membrane_bits=12, fires=False, **extra)
-    layer = Dense(name="output", inputs=2, outputs=2, weight_bits=4, neuron=neuron)
+def _read_out(weight, theta=None, readout="max_membrane", votes=1, **fields):
+    """A stepped layer of its own, one input step per column of spikes given."""
+    weight = np.array(weight, np.int8)
+    neuron = NeuronSpec(schedule="stepped", steps=4, membrane_bits=12, current_bits=12,
+                        fires=theta is not None, threshold_bits=8 if theta else 0,
+                        **fields)  # fmt: skip
+    layer = Dense(name="output", inputs=weight.shape[1], outputs=len(weight), weight_bits=6,
+                  neuron=neuron)  # fmt: skip
+    tensors = {"output.weight": weight}
+    if theta:
+        tensors["output.threshold"] = np.array([theta])
     return Network(
-        name="other", input=InputSpec(coding="ttfs_levels", shape=(1, 1, 2), steps=4),
-        layers=(layer,), readout=Readout(kind=readout, classes=2),
-        tensors={"output.weight": np.ones((2, 2), np.int8)},
+        name="stepped", input=InputSpec(coding="spikes", shape=(1, 1, weight.shape[1]), steps=4),
+        layers=(layer,), tensors=tensors,
+        readout=Readout(kind=readout, classes=len(weight) // votes, votes=votes),
     )  # fmt: skip
 
 
-def test_a_stepped_layer_is_refused_not_misread():
-    with pytest.raises(SpikeforgeError, match="output: the reference runs windowed dense layers"):
-        run_reference(_stepped_network(), np.zeros((1, 2), np.uint8))
+def _spikes(*steps):
+    return np.array([steps], np.uint8)
 
 
-def test_another_readout_is_refused_not_misread():
-    network = _stepped_network("spike_count", "windowed")
-    with pytest.raises(SpikeforgeError, match="readout: the reference runs max_membrane"):
-        run_reference(network, np.zeros((1, 2), np.uint8))
+def test_current_stays_and_membrane_sums_it_without_leaks():
+    trace = run_reference(_read_out([[3], [-1]]), _spikes([1], [0], [0], [1]))
+    assert trace.outputs.tolist() == [[3 + 3 + 3 + 6, -1 - 1 - 1 - 2]]
+    assert not trace.layers[0].spikes.any()
+
+
+@pytest.mark.parametrize(("timing", "final"), [("same_step", 4), ("next_step", 11)])
+def test_a_reset_of_the_last_step_counts_only_in_the_same_step(timing, final):
+    network = _read_out([[5], [0]], 7, reset_timing=timing, after_spike="subtract")
+    # V as compared, with the current of 5 that stays: 5, 10 (fires), 8 (fires), 6
+    found = run_reference(network, _spikes([1], [0], [0], [0])).layers[0]
+    assert found.spikes[0, :, 0].tolist() == [0, 1, 1, 0]
+    # and with a current of 10 in the last step 11, which fires
+    found = run_reference(network, _spikes([1], [0], [0], [1])).layers[0]
+    assert found.spikes[0, :, 0].tolist() == [0, 1, 1, 1]
+    assert found.membranes[0, 0] == final
+
+
+def test_the_first_spike_decides_by_membranes_as_compared():
+    network = _read_out([[9, 0], [7, 9], [0, 30]], 7, "first_spike", after_spike="zero",
+                        current_leak={"kind": "all"})  # fmt: skip
+    trace = run_reference(network, _spikes([0, 0], [1, 0], [0, 1], [0, 1]))
+    assert trace.decided_step.tolist() == [1]
+    assert trace.classes.tolist() == [0]
+    assert trace.outputs.tolist() == [[9, 7, 0]]  # in that step, before the reset
+
+
+def test_without_any_spike_the_largest_final_membrane_decides():
+    network = _read_out([[1], [2], [2]], 7, "first_spike", current_leak={"kind": "all"})
+    trace = run_reference(network, _spikes([1], [0], [1], [0]))
+    assert (trace.decided_step[0], trace.classes[0]) == (-1, 1)
+    assert trace.outputs.tolist() == [[2, 4, 4]]
+
+
+def test_votes_add_up_and_ties_of_counts_go_by_membrane():
+    network = _read_out([[4], [0], [4], [1], [4], [1]], 4, "spike_count", votes=2,
+                        after_spike="subtract", current_leak={"kind": "all"})  # fmt: skip
+    trace = run_reference(network, _spikes([1], [1], [0], [0]))
+    assert trace.layers[0].spikes.sum(axis=1).tolist() == [[2, 0, 2, 0, 2, 0]]
+    assert trace.classes.tolist() == [1]
+    network = _read_out([[4], [0], [3], [2]], votes=2)
+    assert run_reference(network, _spikes([1], [1], [0], [0])).classes.tolist() == [1]
 
 
 def test_no_images_are_refused():
     with pytest.raises(SpikeforgeError, match="at least 1 image is needed, not 0"):
-        run_reference(_stepped_network(), np.zeros((0, 2), np.uint8))
+        run_reference(_read_out([[1], [1]]), np.zeros((0, 4, 1), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (np.zeros((2, 1), np.uint8), r"of shape \(B, 4, 1\) for the coding spikes, .*\(2, 1\)"),
+        (np.zeros((2, 4, 1), np.float32), "must be integers .* not float32"),
+        (np.full((2, 4, 1), 2, np.uint8), r"must lie in 0\.\.1 for the coding spikes, not 2"),
+    ],
+)
+def test_inputs_of_another_kind_are_refused_not_misread(inputs, message):
+    with pytest.raises(SpikeforgeError, match=message):
+        run_reference(_read_out([[1], [1]]), inputs)

@@ -3,8 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sim.fuzz import random_case
 from sim.reference import run_reference
+from sim.streams import Streams
 from sim.workload import workload
+from spikeforge.bounds import real_weights
+from spikeforge.shapes import map_shapes, output_shape, source_names, wire_order
 
 
 def test_workload_by_hand(networks):
@@ -53,3 +57,51 @@ def test_workload_equals_brute_force(networks, seed):
         assert found["ActivationSparsity"] == pytest.approx(1 - spikes / 12 / neurons)
     else:
         assert found["ActivationSparsity"] is None
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_workload_of_any_network_equals_its_streams_event_by_event(seed):
+    case = random_case(seed, images=3, widest=8)
+    network, trace = case.network, run_reference(case.network, case.inputs)
+    shapes, streams = map_shapes(network), Streams(network, {})
+    effective = updates = 0
+    for image in range(3):
+        found = streams.of(trace, image)
+        for layer in network.layers:
+            if layer.kind not in ("dense", "conv2d"):
+                continue
+            source = source_names(network)[layer.name][0]
+            reach = connections(network, layer)
+            taps = max(1, len(layer.neuron.taps))
+            for address in wire_order(shapes[source])[found[source].address]:
+                effective += taps * np.count_nonzero(reach[:, address] > 0)
+                updates += taps * np.count_nonzero(reach[:, address] >= 0)
+            if getattr(layer, "recurrent", None):
+                for part in trace.layers:
+                    if part.name == layer.name:
+                        spikes = part.spikes[image].sum(axis=0)
+                        bits = layer.recurrent.weight_bits
+                        own = real_weights(network.tensors[f"{layer.name}.recurrent"], bits)
+                        effective += (own != 0).sum(axis=0) @ spikes
+                        updates += layer.outputs * spikes.sum()
+    operations = workload(network, trace)["SynapticOperations"]
+    total = operations["Effective_MACs"] + operations["Effective_ACs"]
+    assert total == pytest.approx(effective / 3)
+    assert workload(network, trace)["MembraneUpdates"] == pytest.approx(updates / 3)
+
+
+def connections(network, layer):
+    """(neurons, inputs): 1 for a weight, 0 for a weight of 0, -1 for none."""
+    weight = real_weights(network.weight(layer.name), layer.weight_bits)
+    if layer.kind == "dense":
+        return (weight != 0).astype(int)
+    channels, rows, columns = output_shape(layer, (0, 0, 0))
+    found = np.full((channels, rows, columns, layer.channels_in, layer.height, layer.width), -1)
+    ins, outs = layer.channels_in // layer.groups, layer.channels_out // layer.groups
+    for channel, row, column, c, y, x in np.ndindex(channels, rows, columns, ins, *layer.kernel):
+        h = row * layer.stride[0] + y - layer.padding[0]
+        w = column * layer.stride[1] + x - layer.padding[1]
+        if 0 <= h < layer.height and 0 <= w < layer.width:
+            place = channel, row, column, channel // outs * ins + c, h, w
+            found[place] = weight[channel, c, y, x] != 0
+    return found.reshape(channels * rows * columns, -1)

@@ -58,11 +58,19 @@ def test_images_of_another_shape_or_kind_are_refused(images, message):
         encode(images, spec())
 
 
-@pytest.mark.parametrize(
-    ("coding", "steps", "message"),
-    [("spikes", 15, "ttfs_levels .* not spikes with 15"), ("ttfs_levels", 256, "with 256")],
-)
-def test_other_codings_are_refused(coding, steps, message):
-    other = InputSpec(coding=coding, shape=(1, 16, 16), steps=steps)
-    with pytest.raises(SpikeforgeError, match=message):
-        encode(RAMP, other)
+@pytest.mark.parametrize("bits", [1, 3, 8])
+def test_graded_input_keeps_the_upper_bits(bits):
+    graded = InputSpec(coding="graded", shape=(1, 16, 16), steps=300, bits=bits)
+    found = encode(RAMP, graded)[0].tolist()
+    assert found == [x // 2 ** (8 - bits) for x in range(256)]
+
+
+def test_spikes_are_not_made_from_images():
+    ready = InputSpec(coding="spikes", shape=(1, 16, 16), steps=15)
+    with pytest.raises(SpikeforgeError, match=r"ttfs_levels or graded .* not spikes: .*B, 15, 256"):
+        encode(RAMP, ready)
+
+
+def test_long_windows_are_refused():
+    with pytest.raises(SpikeforgeError, match=r"input.steps must be in 1\.\.255 .* not 256"):
+        encode(RAMP, spec(steps=256))
