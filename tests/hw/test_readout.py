@@ -7,8 +7,8 @@ import pytest
 from hw.readout import Readout
 
 
-def _run(clocked, layer, images, *, offer, take, cycles=2000):
-    dut = Readout(layer)
+def _run(clocked, layer, images, *, offer, take, votes=1, cycles=2000):
+    dut = Readout(layer, votes=votes)
     groups = [
         [image[n] if n < layer.width else 511 for n in range(base, base + layer.lanes)]
         for image in images
@@ -57,3 +57,35 @@ def test_first_beat_comes_two_cycles_after_the_handover(clocked, layer_geometry)
         clocked, layer, [[1, 2, 3, 4]], offer=lambda n: True, take=lambda n: True, cycles=20
     )
     assert [number for number, _ in beats] == [handovers[0] + 2 + n for n in range(5)]
+
+
+@pytest.mark.parametrize("stalled", [False, True])
+@pytest.mark.parametrize(
+    ("width", "lanes", "votes"), [(6, 6, 3), (6, 4, 2), (8, 3, 4), (4, 1, 2), (10, 4, 5)]
+)
+def test_votes_of_a_class_are_summed(clocked, layer_geometry, width, lanes, votes, stalled):
+    layer = layer_geometry(width=width, lanes=lanes, threshold_bits=0)
+    rng = random.Random(width * votes)
+    images = [[rng.randint(-512, 511) for _ in range(width)] for _ in range(6)]
+    images += [[-512] * width, [511] * width]  # the sums fit
+    images += [[rng.randint(-1, 1) for _ in range(width)] for _ in range(10)]  # many ties
+    willing = (lambda number: rng.random() < 0.6) if stalled else (lambda number: True)
+    beats, _ = _run(clocked, layer, images, votes=votes, offer=willing, take=willing)
+    wanted = []
+    for image in images:
+        wanted += [(0, n, membrane) for n, membrane in enumerate(image)]
+        scores = [sum(image[n : n + votes]) for n in range(0, width, votes)]
+        wanted.append((1, scores.index(max(scores)), max(scores)))
+    assert [beat for _, beat in beats] == wanted
+
+
+def test_votes_cost_no_cycle(clocked, layer_geometry):
+    layer = layer_geometry(width=6, lanes=4, threshold_bits=0)
+    rng = random.Random(0)
+    images = [[rng.randint(-512, 511) for _ in range(6)] for _ in range(4)]
+    cycles = [
+        [number for number, _ in _run(clocked, layer, images, votes=votes,
+                                      offer=lambda n: True, take=lambda n: True)[0]]
+        for votes in (1, 2, 3)
+    ]  # fmt: skip
+    assert cycles[0] == cycles[1] == cycles[2]
