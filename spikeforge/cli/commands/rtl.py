@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,14 +19,19 @@ __all__ = ["command"]
 @lanes_option
 @click.option("--memory", type=click.Choice(["load", "init"]), default="load", show_default=True,
               help="Weights through the load stream, or in initialized memories.")  # fmt: skip
+@click.option("--bus", type=click.Choice(["stream", "axi"]), default="stream", show_default=True,
+              help="Ports: plain streams, or AXI4-Stream and AXI4-Lite registers.")  # fmt: skip
 @json_option
-def command(network: Path, out: Path, lanes: int | None, memory: str, as_json: bool) -> None:
+def command(
+    network: Path, out: Path, lanes: int | None, memory: str, bus: str, as_json: bool
+) -> None:
     """Generate the accelerator's Verilog and the hex files of its memories.
 
     \b
     Example:
       spikeforge rtl models/mnist-tiny.safetensors --out build --lanes 32
     """
+    from hw.axi.verilog import write_axi_rtl
     from hw.config import MemoryMode, configure
     from hw.content import hex_files, load_bytes
     from hw.geometry import geometry
@@ -37,13 +43,25 @@ def command(network: Path, out: Path, lanes: int | None, memory: str, as_json: b
     loaded = load_network(network)
     config = configure(loaded, lanes, MemoryMode(memory))
     layers = geometry(loaded, config)
-    verilog = write_rtl(loaded, config, prepare_folder(out))
-    written = [str(verilog)]
+    folder = prepare_folder(out)
+    if bus == "axi":
+        written = [str(path) for path in write_axi_rtl(loaded, config, folder)]
+    else:
+        written = [str(write_rtl(loaded, config, folder))]
     written += [str(out / "weights" / f"{name}.hex") for name in hex_files(loaded, config)]
     if config.memory is MemoryMode.LOAD:
         write_atomically(out / "weights" / "content.bin", load_bytes(loaded, config))
         written.append(str(out / "weights" / "content.bin"))
     record = {"network": network_section(loaded, config), "files": written, "versions": versions()}
-    lines = [f"{part.name}: {part.width} neurons in {part.groups} groups of {part.lanes} lanes, "
-             f"{part.rows} weight rows" for part in layers]  # fmt: skip
-    emit(record, as_json, "\n".join([*lines, "", *written]))
+    emit(record, as_json, "\n".join([*map(_line, layers), "", *written]))
+
+
+def _line(node: Any) -> str:
+    """What a node of the graph is, in one line."""
+    if hasattr(node, "bias_bits"):  # windowed, group by group
+        return (f"{node.name}: {node.width} neurons in {node.groups} groups of {node.lanes} lanes, "
+                f"{node.rows} weight rows")  # fmt: skip
+    if hasattr(node, "weight_rows"):  # row by row
+        return (f"{node.name}: {node.width} neurons in {node.rows} rows of {node.lanes} lanes, "
+                f"{node.weight_rows} weight rows")  # fmt: skip
+    return f"{node.name}: {node.width} addresses"
