@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from spikeforge.errors import SpikeforgeError, nearest
+from train.cnn import WindowedCnn
 from train.idx import CLASSES, SIDE
 from train.model import SpikingNet, WindowedMlp
 from train.recipe import Recipe
+from train.stdbp_net import StdbpMlp
 
 __all__ = ["RULES", "build_network"]
 
@@ -19,6 +21,13 @@ __all__ = ["RULES", "build_network"]
 def _windowed(recipe: Recipe) -> SpikingNet:
     """Windowed first-spike neurons, trained straight through their rounding."""
     shape = recipe.network
+    if shape.extra_steps:
+        raise SpikeforgeError(
+            f"network.extra_steps must be 0 for rule {recipe.rule}, not {shape.extra_steps}; "
+            f"leave it out, or take a rule of stepped layers"
+        )
+    if shape.conv:
+        return WindowedCnn.from_recipe(recipe)
     return WindowedMlp(
         (SIDE * SIDE, *shape.hidden, CLASSES),
         weight_bits=shape.weight_bits,
@@ -29,7 +38,10 @@ def _windowed(recipe: Recipe) -> SpikingNet:
     )
 
 
-RULES: Mapping[str, Callable[[Recipe], SpikingNet]] = {"windowed": _windowed}
+RULES: Mapping[str, Callable[[Recipe], SpikingNet]] = {
+    "stdbp": StdbpMlp.from_recipe,
+    "windowed": _windowed,
+}
 
 
 def build_network(recipe: Recipe) -> SpikingNet:

@@ -29,7 +29,9 @@ def test_every_rule_builds_a_network_that_learns_and_exports(rule):
 
 
 def test_an_unknown_rule_gets_a_suggestion():
-    with pytest.raises(SpikeforgeError, match=r"rule must be one of windowed.*mean 'windowed'"):
+    with pytest.raises(
+        SpikeforgeError, match=r"rule must be one of stdbp, windowed.*mean 'windowed'"
+    ):
         build_network(recipe(rule="windowd"))
 
 

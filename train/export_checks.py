@@ -1,0 +1,57 @@
+"""What every export checks: numbers that are finite, and widths that the contract allows."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from spikeforge.errors import SpikeforgeError
+from train.windowed import IntegerLayer
+
+__all__ = ["checked_integers", "checked_width"]
+
+
+class _Exportable(Protocol):
+    """A layer of integers with one step for all of them."""
+
+    @property
+    def step(self) -> Tensor: ...
+
+    def integers(self) -> IntegerLayer: ...
+
+
+def checked_integers(title: str, layer: _Exportable) -> IntegerLayer:
+    """The integers of a layer, unless its real numbers could not give any.
+
+    Raises:
+        SpikeforgeError: If a parameter is not finite, or the step is no finite number above 0.
+    """
+    assert isinstance(layer, nn.Module)
+    for name, parameter in layer.named_parameters():
+        if not bool(parameter.isfinite().all()):
+            raise SpikeforgeError(
+                f"{title}.{name} must hold finite numbers only; train again with a smaller "
+                f"learning rate"
+            )
+    step = float(layer.step.detach())
+    if not (math.isfinite(step) and step > 0):
+        raise SpikeforgeError(
+            f"{title}.step must be a finite number above 0, not {step}; train again with a smaller "
+            f"learning rate"
+        )
+    return layer.integers()
+
+
+def checked_width(field: str, bits: int, most: int) -> int:
+    """The width, unless the contract allows less.
+
+    Raises:
+        SpikeforgeError: If it is above ``most``.
+    """
+    if bits > most:
+        raise SpikeforgeError(
+            f"{field} must be at most {most}, not {bits}; train again with a smaller learning rate"
+        )
+    return bits

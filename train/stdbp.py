@@ -1,0 +1,145 @@
+"""STDBP with ReL-PSP on the step grid: gradients of spike times.
+
+After Zhang et al., "Rectified Linear Postsynaptic Potential Function for Backpropagation in Deep
+Spiking Neural Networks" (arXiv 2003.11837): V_j(t) = sum of w_ji (t - t_i) over the inputs that
+spiked before t, and with A_j the sum of their weights (the slope of V at the crossing)
+
+    t_j = (theta + sum of w_ji t_i) / A_j,  dt_j/dw_ji = (t_i - t_j) / A_j,  dt_j/dt_i = w_ji / A_j.
+
+On the step grid V is the same broken line, read at the end of each step only. So the crossing
+inside a step follows by interpolation, exactly, and so do its gradients. An output neuron speaks
+that real time to the loss; a hidden one spikes in the whole step, and rounding up to it counts as
+the identity. Of this project's own making: the slope counts as at least 0.05 theta; an output
+neuron that stays silent counts as crossing 2 (theta - V) / theta steps after its last one, so it
+keeps a gradient; a silent hidden neuron has none, but a hidden layer that is silent for a whole
+batch draws all its V towards theta.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from train.quantize import step_gradient
+from train.stepped import (
+    NEVER,
+    Arrivals,
+    SteppedDense,
+    first_crossing,
+    membranes,
+    running_sum,
+    silenced,
+)
+
+__all__ = ["StdbpDense", "StdbpOutput"]
+
+_LEAST_SLOPE = 0.05  # in thresholds per step
+_SILENT_STEPS = 2.0  # that a silent output neuron is late, per threshold of missing V
+
+
+class StdbpDense(SteppedDense):
+    """A hidden layer: steps of spikes in, steps of spikes out, shapes (B, inputs), (B, outputs)."""
+
+    extrapolates = False
+
+    def forward(self, times: Tensor) -> Tensor:
+        """Steps at which the neurons fire, :data:`train.stepped.NEVER` for silence."""
+        if not self.training:
+            return silenced(*first_crossing(*self.run(times)))
+        return self.trained(times)
+
+    def trained(self, times: Tensor) -> Tensor:
+        """Spike times that carry gradients, in training mode as in evaluation mode."""
+        result: Tensor = _SpikeTimes.apply(
+            times, self.weight, self.bias, self.log_step, self.log_threshold,
+            self.grids(self.rounding), self.weight_bits, self.steps, self.extrapolates,
+        )  # fmt: skip
+        return result
+
+
+class StdbpOutput(StdbpDense):
+    """The output layer: in training mode real crossing times, none of them missing.
+
+    In evaluation mode it gives the membranes at the end of each step, in LSBs, of shape
+    (steps, B, outputs), from which :func:`train.stepped.decide` reads the class.
+    """
+
+    extrapolates = True
+
+    def forward(self, times: Tensor) -> Tensor:
+        """Crossing times (training mode) or membranes of all steps (evaluation mode)."""
+        return self.trained(times) if self.training else self.run(times)[0]
+
+
+class _SpikeTimes(torch.autograd.Function):
+    """Integers forward; backward the gradients of the crossing inside its step."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, times: Tensor, weight: Tensor, bias: Tensor, log_step: Tensor,
+        log_threshold: Tensor, grids: tuple[Tensor, Tensor, Tensor], bits: int, steps: int,
+        extrapolates: bool,
+    ) -> Tensor:  # fmt: skip
+        grid, bias_lsb, theta = grids
+        arrivals = Arrivals(times, steps)
+        v = membranes(arrivals.drive(grid), bias_lsb)
+        at, fired = first_crossing(v, theta)
+        here = v.gather(0, at[None])[0]
+        before = v.gather(0, (at - 1).clamp_(min=0)[None])[0].mul_(at > 0)
+        slope = torch.maximum(here - before, _LEAST_SLOPE * theta)
+        back = ((here - theta) / slope).clamp_(0, 1)  # of a step, from its end to the crossing
+        if extrapolates:
+            missing = steps - 1 + _SILENT_STEPS * (theta - here) / theta
+            result = torch.where(fired, at - back, missing)
+        else:
+            result = torch.where(fired, at.to(v.dtype), NEVER)
+        ctx.bits, ctx.steps, ctx.extrapolates, ctx.arrivals = bits, steps, extrapolates, arrivals
+        ctx.save_for_backward(
+            times, weight, grid, log_step.exp(), theta, at, fired, slope, back, here
+        )
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        times, weight, grid, step, theta, at, fired, slope, back, here = ctx.saved_tensors
+        by_time, steps = gradients[0], ctx.steps
+        # V at the crossing lies between its values at the ends of two steps.
+        crossing = (by_time * fired).div_(slope)
+        by_theta = crossing.clone()
+        by_v = by_time.new_zeros(steps, *by_time.shape)
+        by_v.scatter_(0, (at - 1).clamp_(min=0)[None], -(crossing * back * (at > 0))[None])
+        by_v.scatter_add_(0, at[None], (crossing * (back - 1))[None])
+        if ctx.extrapolates:
+            late = (by_time * ~fired).mul_(_SILENT_STEPS).div_(theta)
+            by_v[-1] -= late
+            by_theta += late * (here / theta)
+        elif not fired.any():
+            by_v[-1] -= 1 / (theta * len(by_time))
+        by_times = None
+        if ctx.needs_input_grad[0]:
+            # Every spike up to that step is in the causal set, that step's own as a whole.
+            by_crossing = torch.zeros_like(by_v).scatter_(0, at[None], by_v.sum(0)[None])
+            by_times = _by_times(times, by_crossing, grid)
+        # V is a double running sum over steps, so its gradient is one from the end.
+        by_current = running_sum(by_v.div_(step), backwards=True)
+        by_drive = running_sum(by_current, backwards=True)
+        by_weight, by_log_step = step_gradient(
+            weight, grid, step, ctx.bits, ctx.arrivals.by_weight(by_drive)
+        )
+        by_log_threshold = (by_theta * theta).sum(0)
+        if theta.numel() == 1:
+            by_log_threshold = by_log_threshold.sum(0, keepdim=True)
+        rest = (None, None, None, None)
+        return by_times, by_weight, by_drive[0].sum(0), by_log_step, by_log_threshold, *rest
+
+
+def _by_times(times: Tensor, by_v: Tensor, grid: Tensor) -> Tensor:
+    """A spike one step later lowers V by its weight at every step from its own on."""
+    steps = len(by_v)
+    by_current = running_sum(by_v, backwards=True)
+    summed = (by_current.flatten(0, 1) @ grid).view(steps, *times.shape)
+    arrived = times < steps
+    at = torch.where(arrived, times, 0.0).long()
+    return summed.gather(0, at[None])[0].mul_(arrived).neg_()
