@@ -1,17 +1,21 @@
-# make run: from nothing to a report. make test: all tests. Both install what they need.
+# make run: from nothing to a report. make test: all tests. make fuzz: 2,000 random networks on
+# their RTL. All install what they need.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?=
 ARGS ?=
 
-.PHONY: run test lint clean
+.PHONY: run test fuzz lint clean
 
 run: $(VENV)/.run-ready
 	$(BIN)/spikeforge run $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 test: $(VENV)/.test-ready
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+fuzz: $(VENV)/.test-ready
+	$(BIN)/python benchmarks/fuzz.py $(ARGS)
 
 lint: $(VENV)/.test-ready
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
