@@ -14,7 +14,7 @@ from deploy.power.macros import Composition, Demand, choose
 from deploy.power.operations import OperationEnergies
 from deploy.power.profile import Profile
 from deploy.power.result import BlockPower, PowerReport
-from hw.inventory import Inventory, MemoryKind
+from hw.inventory import Inventory
 from sim.activity import Activity
 from spikeforge.errors import SpikeforgeError, nearest
 
@@ -116,7 +116,7 @@ def _check(inventory: Inventory, activity: Activity) -> None:
         if not (math.isfinite(cycles) and cycles > 0):
             raise SpikeforgeError(f"the {name} must be above 0 cycles, not {cycles:g}; run again")
     names = {memory.name for memory in inventory.memories}
-    written = {m.name for m in inventory.memories if m.kind is MemoryKind.EVENTS}
+    written = {memory.name for memory in inventory.memories if memory.ports == 2}
     _check_names("reads", activity.reads_per_image, names, required=names)
     _check_names("writes", activity.writes_per_image, names, required=written)
     blocks = {block.name for block in inventory.blocks}

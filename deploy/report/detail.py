@@ -130,6 +130,7 @@ class Detail(StrictModel):
         unknown: Terms without a readable source, left out of the estimates.
         operating: Process, voltage and temperature of the estimates, and the state of the clock.
         lanes: Neurons updated in parallel.
+        schedule: ``windowed`` or ``stepped``, which follows from the network's coding.
         load: ``init``: weights in initialized memory; ``load``: through the load stream.
         seconds: Wall-clock seconds of each stage of the run.
     """
@@ -144,6 +145,7 @@ class Detail(StrictModel):
     unknown: list[str] | None = None
     operating: Operating | None = None
     lanes: int | None = Field(default=None, ge=1)
+    schedule: Literal["windowed", "stepped"] | None = None
     load: Literal["init", "load"] | None = None
     seconds: dict[str, Amount] | None = None
 

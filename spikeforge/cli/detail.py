@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sim.reference import event_order
+from sim.reference import Trace, event_order
 from spikeforge.cli.common import Images
 from spikeforge.cli.training import TorchLink
-from spikeforge.network import Network
+from spikeforge.network import Conv2d, Dense, Network
+from spikeforge.traffic import network_schedule
 
 if TYPE_CHECKING:
     from deploy.power import PowerReport
@@ -49,6 +51,7 @@ def detail_section(
             "timing_checked": False,
         },
         "lanes": config.lanes,
+        "schedule": network_schedule(network).value,
         "load": config.memory.value,
         "seconds": seconds,
     }
@@ -91,25 +94,42 @@ def _rasters(
     found = []
     for number in sorted(chosen.values())[:_DIGITS]:
         trace = simulation.trace
-        stages = [("input", trace.inputs[number].astype(np.int64), network.input.steps)]
-        for layer, part in zip(network.layers, trace.layers, strict=True):
-            if part.levels is not None and hasattr(layer, "neuron"):
-                stages.append((layer.name, part.levels[number], layer.neuron.steps))
-        layers = [
-            {
-                "name": name, "size": len(levels), "steps": steps,
-                "events": [[int(n), int(levels[n])]
-                           for n in event_order(levels, config.lanes, steps)],
-            }
-            for name, levels, steps in stages
-        ]  # fmt: skip
         found.append(
             {
                 "label": int(images.labels[number]),
                 "predicted": int(simulation.classes[number]),
                 "image": images.pixels[number].reshape(network.input.shape[1:]).tolist(),
                 "membranes": trace.outputs[number].tolist(),
-                "layers": layers,
+                "layers": _spikes(network, config, trace, number),
             }
         )
     return found
+
+
+def _spikes(
+    network: Network, config: HardwareConfig, trace: Trace, number: int
+) -> list[dict[str, object]]:
+    """Spikes of one image by layer, as (neuron, k): a spike at step ``steps - k``."""
+    stages = []
+    if trace.inputs.ndim == 2:  # ready-made spikes have no picture
+        levels = trace.inputs[number].astype(np.int64)
+        stages.append(("input", levels, network.input.steps))
+    for layer, part in zip(network.layers, trace.layers, strict=True):
+        if not isinstance(layer, Dense | Conv2d):
+            continue
+        if part.levels is not None:
+            stages.append((layer.name, part.levels[number], layer.neuron.steps))
+        elif part.spikes is not None and layer.neuron.fires:
+            stages.append((layer.name, part.spikes[number].astype(np.int64), layer.neuron.steps))
+    return [
+        {"name": name, "size": values.shape[-1], "steps": steps,
+         "events": _events(values, config.lanes, steps)}
+        for name, values, steps in stages
+    ]  # fmt: skip
+
+
+def _events(values: NDArray[np.int64], lanes: int, steps: int) -> list[list[int]]:
+    if values.ndim == 1:
+        return [[int(n), int(values[n])] for n in event_order(values, lanes, steps)]
+    times, neurons = np.nonzero(values)
+    return [[int(n), steps - int(t)] for t, n in zip(times, neurons, strict=True)]
