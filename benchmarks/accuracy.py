@@ -27,7 +27,7 @@ from train.evaluation import evaluate
 from train.recipe import load_recipe
 from train.trainer import TrainResult, train
 
-RECIPES = ("mnist-mlp", "mnist-tiny")
+RECIPES = ("mnist-mlp", "mnist-tiny", "mnist-cnn", "mnist-mlp-sparse")
 SEEDS = (1, 2, 3)
 
 
@@ -70,9 +70,10 @@ def run_recipe(
 
 def figures(result: TrainResult, seed: int, dataset: Dataset) -> dict[str, float | int | str]:
     events = encode(dataset.test_images, result.network.input) > 0
-    hidden = evaluate(
+    seen = evaluate(
         result.model, dataset.test_images, input_threshold=result.network.input.threshold
-    ).levels
+    )
+    hidden = [k.reshape(len(k), -1) for k in seen.levels or seen.spikes[:-1]]
     return {
         "seed": seed,
         "validation": result.accuracy_validation,

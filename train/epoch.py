@@ -14,6 +14,7 @@ from train.checkpoint import RunState
 from train.model import SpikingNet
 from train.recipe import Recipe
 from train.schedule import AVERAGE_EVERY, Cycle, updates_per_epoch
+from train.sparsity import Pruning
 
 __all__ = ["run_epoch"]
 
@@ -22,7 +23,7 @@ _CHUNK_IMAGES = 1_024  # distorted at once, which is cheaper than batch by batch
 
 def run_epoch(
     state: RunState, recipe: Recipe, augmenter: Augmenter, cycle: Cycle,
-    images: Tensor, labels: Tensor,
+    images: Tensor, labels: Tensor, pruning: Pruning | None = None,
 ) -> float:  # fmt: skip
     """Train for one epoch, in place.
 
@@ -33,6 +34,7 @@ def run_epoch(
         cycle: Sets the learning rate of each update.
         images: uint8, shape (N, 28, 28).
         labels: int64, shape (N,).
+        pruning: Chooses weights and holds them at zero.
 
     Returns:
         The mean loss.
@@ -42,12 +44,17 @@ def run_epoch(
     order = torch.randperm(len(images))[: updates * size]
     chunks = order.split(size * max(1, _CHUNK_IMAGES // size))
     state.model.train()
+    if pruning is not None:
+        pruning.begin(state.epoch)
+        pruning.apply(state.average.module)  # type: ignore[arg-type]
     update = state.epoch * updates
     total = torch.zeros(())
     for chunk, k in zip(chunks, _coded(recipe, augmenter, images, chunks), strict=True):
         for batch, targets in zip(k.split(size), labels[chunk].split(size), strict=True):
             cycle.set(update)
             total += _update(state, recipe, batch, targets)
+            if pruning is not None:
+                pruning.apply(state.model)
             update += 1
             if update % AVERAGE_EVERY == 0 or updates < AVERAGE_EVERY:
                 state.average.update_parameters(state.model)  # type: ignore[operator]

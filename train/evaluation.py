@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from spikeforge.errors import SpikeforgeError
 from train.augment import code
 from train.exporter import Windowed, integer_layers
+from train.stepped import SteppedDense
+from train.stepped_network import SteppedRun, run_stepped, stepped_layers
 
 __all__ = ["Evaluation", "accuracy", "evaluate"]
 
-_BATCH = 2_000
+_BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,20 @@ class Evaluation:
 
     Attributes:
         classes: Named classes, int64, shape (B,).
-        levels: k of each firing layer's neurons (0: no spike), uint8, shapes (B, neurons).
-        membranes: Final membranes of the read-out layer in LSBs, int64, shape (B, classes).
+        levels: k of each firing windowed layer's neurons (0: no spike), uint8, shapes
+            (B, neurons).
+        membranes: Membranes of the last layer in LSBs, int64, shape (B, classes): final ones, or
+            those of the deciding step.
+        spikes: Spikes of each stepped layer's neurons, 0 or 1, uint8, shapes (B, steps, neurons).
+        decided_step: Step of an early decision, int64, shape (B,), -1 where none was taken; None
+            for windowed layers.
     """
 
     classes: NDArray[np.int64]
     levels: tuple[NDArray[np.uint8], ...]
     membranes: NDArray[np.int64]
+    spikes: tuple[NDArray[np.uint8], ...] = ()
+    decided_step: NDArray[np.int64] | None = None
 
 
 def evaluate(
@@ -41,13 +50,16 @@ def evaluate(
     """Run a model in evaluation mode, exactly as the integer network that it exports to.
 
     Args:
-        model: A network of windowed layers, as :func:`train.export` takes it.
+        model: A network, as :func:`train.export` takes it.
         images: Pixels 0..255, uint8, shape (B, H, W).
         input_threshold: Pixels below it are silent.
 
     Raises:
         SpikeforgeError: If the model holds a module that has no integer counterpart.
     """
+    stepped = stepped_layers(model)
+    if stepped:
+        return _evaluate_stepped(stepped, images, input_threshold)
     layers = integer_layers(model)
     batches = [
         _run(layers, images[start : start + _BATCH], input_threshold)
@@ -73,7 +85,7 @@ def accuracy(
     """Share of images (0..1) whose class is named correctly.
 
     Args:
-        model: A network of windowed layers.
+        model: A network, as :func:`train.export` takes it.
         images: Pixels 0..255, uint8, shape (B, H, W).
         labels: Classes, shape (B,).
         rounding: False for the same network without rounding of weights, biases, thresholds and
@@ -85,12 +97,16 @@ def accuracy(
     """
     if not len(images):
         raise SpikeforgeError("accuracy needs at least 1 image, not 0")
-    layers = integer_layers(model)
+    stepped = stepped_layers(model)
+    windowed = [] if stepped else integer_layers(model)
     hits = 0
-    with _rounding(layers, rounding):
+    with _rounding([*stepped, *windowed], rounding):
         for start in range(0, len(images), _BATCH):
             batch = images[start : start + _BATCH]
-            named = _run(layers, batch, input_threshold)[-1].argmax(1).numpy()
+            if stepped:
+                named = _run_stepped(stepped, batch, input_threshold).decision.classes.numpy()
+            else:
+                named = _run(windowed, batch, input_threshold)[-1].argmax(1).numpy()
             hits += int((named == labels[start : start + _BATCH]).sum())
     return hits / len(images)
 
@@ -100,27 +116,61 @@ def _run(
 ) -> list[Tensor]:
     """Outputs of all layers for one batch, without touching the model's mode afterwards."""
     modes = [layer.training for layer in layers]
-    pixels = torch.from_numpy(images.reshape(len(images), -1).astype(np.float32))
-    k = code(pixels, _steps(layers), input_threshold)
+    k = _coded(images, layers[0].steps, input_threshold)
     kept = []
     try:
         with torch.no_grad():
             for layer in layers:
                 layer.eval()
                 k = layer(k)
-                kept.append(k)
+                kept.append(k.flatten(1))
     finally:
         for layer, mode in zip(layers, modes, strict=True):
             layer.train(mode)
     return kept
 
 
-def _steps(layers: Sequence[Windowed]) -> int:
-    return int(layers[0].steps)
+def _coded(images: NDArray[np.uint8], steps: int, input_threshold: int) -> Tensor:
+    pixels = torch.from_numpy(images.reshape(len(images), -1).astype(np.float32))
+    return code(pixels, steps, input_threshold)
+
+
+def _run_stepped(
+    layers: Sequence[SteppedDense], images: NDArray[np.uint8], input_threshold: int
+) -> SteppedRun:
+    return run_stepped(layers, _coded(images, layers[0].input_steps, input_threshold))
+
+
+def _evaluate_stepped(
+    layers: Sequence[SteppedDense], images: NDArray[np.uint8], input_threshold: int
+) -> Evaluation:
+    runs = [
+        _run_stepped(layers, images[start : start + _BATCH], input_threshold)
+        for start in range(0, len(images), _BATCH)
+    ]
+    decisions = [run.decision for run in runs]
+    times = zip(*(run.times for run in runs), strict=True)
+    decided = [torch.where(each.early, each.step, -1) for each in decisions]
+    return Evaluation(
+        classes=torch.cat([each.classes for each in decisions]).numpy(),
+        levels=(),
+        membranes=torch.cat([each.membranes for each in decisions]).to(torch.int64).numpy(),
+        spikes=tuple(
+            _spikes(torch.cat(parts).numpy(), layer.steps)
+            for parts, layer in zip(times, layers, strict=True)
+        ),
+        decided_step=torch.cat(decided).numpy(),
+    )
+
+
+def _spikes(times: NDArray[np.float32], steps: int) -> NDArray[np.uint8]:
+    """0 or 1 by step, shape (B, steps, neurons), of spikes at given steps."""
+    spikes: NDArray[np.uint8] = (times[:, None] == np.arange(steps)[:, None]).astype(np.uint8)
+    return spikes
 
 
 @contextmanager
-def _rounding(layers: Sequence[Windowed], on: bool) -> Iterator[None]:
+def _rounding(layers: Sequence[Windowed | SteppedDense], on: bool) -> Iterator[None]:
     before = [layer.rounding for layer in layers]
     try:
         for layer in layers:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,21 +14,29 @@ from spikeforge.bounds import signed_bits, unsigned_bits, windowed_range
 from spikeforge.errors import SpikeforgeError
 from spikeforge.network import Metadata, Network
 from spikeforge.schema import (
+    Conv2d,
     Dense,
+    Flatten,
     InputCoding,
     InputSpec,
+    Layer,
     NeuronSpec,
     Readout,
     ReadoutKind,
     Schedule,
     ThresholdShape,
 )
+from train.export_checks import checked_integers, checked_width
 from train.model import SpikingNet
-from train.windowed import IntegerLayer, WindowedDense, WindowedReadout
+from train.stepped import SteppedDense
+from train.stepped_export import export_stepped
+from train.stepped_network import stepped_layers
+from train.windowed import FiringLayer, IntegerLayer, WindowedDense, WindowedReadout
+from train.windowed_conv import WindowedConv
 
 __all__ = ["Windowed", "export", "integer_layers"]
 
-Windowed = WindowedDense | WindowedReadout
+Windowed = WindowedDense | WindowedConv | WindowedReadout
 _SILENT = (nn.Dropout, nn.Identity, nn.Flatten)  # what changes nothing in evaluation
 
 
@@ -40,17 +48,17 @@ def export(
     input_threshold: int = 0,
     metadata: Metadata | None = None,
 ) -> Network:
-    """Turn a model of windowed layers into a validated integer network.
+    """Turn a model into a validated integer network.
 
     Widths of membranes, thresholds and biases are the narrowest ones that are proven to hold.
 
     Args:
         model: A trained network of this package, or any (nested) ``nn.Sequential`` of
-            ``WindowedDense`` layers that ends in a ``WindowedReadout``; dropout, flatten and
-            identity modules are passed over.
+            ``WindowedConv`` and ``WindowedDense`` layers that ends in a ``WindowedReadout``, or of
+            stepped layers; dropout, flatten and identity modules are passed over.
         name: Name of the network.
-        input_shape: (C, H, W) of the images; by default (1, 28, 28) for 784 inputs, else
-            (1, 1, inputs).
+        input_shape: (C, H, W) of the images; by default what a first convolution takes, (1, 28,
+            28) for 784 inputs, else (1, 1, inputs).
         input_threshold: Pixels below it are silent.
         metadata: Origin and accuracy; the scales are filled in here.
 
@@ -58,20 +66,27 @@ def export(
         SpikeforgeError: If the model holds another kind of module, has a scale of zero or numbers
             that are not finite, or does not hold together as a network.
     """
+    stepped = stepped_layers(model)
+    if stepped:
+        return export_stepped(
+            stepped, name=name, input_shape=input_shape or _image_shape(stepped[0]),
+            input_threshold=input_threshold, metadata=metadata or Metadata(),
+        )  # fmt: skip
     layers = integer_layers(model)
     first = layers[0]
-    shape = input_shape or ((1, 28, 28) if first.inputs == 784 else (1, 1, first.inputs))
-    titles = [*(f"hidden{at}" for at in range(1, len(layers))), "readout"]
-    numbers = {title: _checked(title, layer) for title, layer in zip(titles, layers, strict=True)}
+    titles = _titles(layers)
+    numbers = {
+        title: checked_integers(title, layer) for title, layer in zip(titles, layers, strict=True)
+    }
     parts = [_contract(t, layer, numbers[t]) for t, layer in zip(titles, layers, strict=True)]
     origin = metadata or Metadata()
     return Network(
         name=name,
         input=InputSpec(
-            coding=InputCoding.TTFS_LEVELS, shape=shape, steps=first.steps,
-            threshold=input_threshold,
+            coding=InputCoding.TTFS_LEVELS, shape=input_shape or _image_shape(first),
+            steps=first.steps, threshold=input_threshold,
         ),
-        layers=tuple(spec for spec, _ in parts),
+        layers=_with_flatten([spec for spec, _ in parts]),
         readout=Readout(kind=ReadoutKind.MAX_MEMBRANE, classes=layers[-1].outputs),
         tensors={key: value for _, tensors in parts for key, value in tensors.items()},
         metadata=origin.model_copy(
@@ -98,7 +113,7 @@ def integer_layers(model: nn.Module) -> list[Windowed]:
             f"{type(layers[-1]).__name__ if layers else 'nothing'}; add one with one neuron a class"
         )
     for place, layer in zip(places[:-1], layers[:-1], strict=True):
-        if not isinstance(layer, WindowedDense):
+        if not isinstance(layer, FiringLayer):
             raise SpikeforgeError(
                 f"module {place!r} is a WindowedReadout before the end of the model; it never "
                 f"spikes, use a WindowedDense there"
@@ -109,11 +124,45 @@ def integer_layers(model: nn.Module) -> list[Windowed]:
                 f"module {place!r} takes {layer.inputs} inputs of {layer.steps} steps, but the "
                 f"layer before gives {before.outputs} of {before.steps}; they must be equal"
             )
+        if isinstance(layer, WindowedConv):
+            _check_map(place, layer, before)
     return layers
 
 
+def _check_map(place: str, layer: WindowedConv, before: Windowed) -> None:
+    given = before.map if isinstance(before, WindowedConv) else (before.outputs, 1, 1)
+    if layer.shape != given:
+        raise SpikeforgeError(
+            f"module {place!r} takes maps of the shape {layer.shape}, but the layer before gives "
+            f"{given}; they must be equal"
+        )
+
+
+def _image_shape(first: Windowed | SteppedDense) -> tuple[int, int, int]:
+    if isinstance(first, WindowedConv):
+        return first.shape
+    return (1, 28, 28) if first.inputs == 784 else (1, 1, first.inputs)
+
+
+def _titles(layers: Sequence[Windowed]) -> list[str]:
+    """Names of the layers: conv1, conv2, ..., hidden1, hidden2, ..., readout."""
+    kinds = ["conv" if isinstance(layer, WindowedConv) else "hidden" for layer in layers[:-1]]
+    numbered = [f"{kind}{kinds[: at + 1].count(kind)}" for at, kind in enumerate(kinds)]
+    return [*numbered, "readout"]
+
+
+def _with_flatten(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """The layers, with maps read as vectors where a fully connected layer follows a convolution."""
+    result = list(layers[:1])
+    for before, layer in pairwise(layers):
+        if isinstance(before, Conv2d) and isinstance(layer, Dense):
+            result.append(Flatten(name="flatten", size=layer.inputs))
+        result.append(layer)
+    return tuple(result)
+
+
 def _walk(module: nn.Module, place: str) -> Iterator[tuple[str, Windowed]]:
-    if isinstance(module, WindowedDense | WindowedReadout):
+    if isinstance(module, Windowed):
         yield place, module
     elif isinstance(module, SpikingNet):
         for at, part in enumerate(module.chain()):
@@ -124,34 +173,18 @@ def _walk(module: nn.Module, place: str) -> Iterator[tuple[str, Windowed]]:
     elif not isinstance(module, _SILENT):
         raise SpikeforgeError(
             f"module {place or 'model'!r} is a {type(module).__name__}, which has no integer "
-            f"counterpart; build the model from WindowedDense and WindowedReadout in an "
-            f"nn.Sequential"
+            f"counterpart; build the model from WindowedDense, WindowedConv and WindowedReadout in "
+            f"an nn.Sequential"
         )
-
-
-def _checked(title: str, layer: Windowed) -> IntegerLayer:
-    """The integers of a layer, unless its real numbers could not give any."""
-    for name, parameter in layer.named_parameters():
-        if not bool(parameter.isfinite().all()):
-            raise SpikeforgeError(
-                f"{title}.{name} must hold finite numbers only; train again with a smaller "
-                f"learning rate"
-            )
-    step = float(layer.step.detach())
-    if not (math.isfinite(step) and step > 0):
-        raise SpikeforgeError(
-            f"{title}.step must be a finite number above 0, not {step}; train again with a smaller "
-            f"learning rate"
-        )
-    return layer.integers()
 
 
 def _contract(
     title: str, layer: Windowed, numbers: IntegerLayer
-) -> tuple[Dense, dict[str, NDArray[np.integer]]]:
+) -> tuple[Dense | Conv2d, dict[str, NDArray[np.integer]]]:
     """A layer's entry in the contract, and its tensors by their names there."""
     weight, bias = numbers.weight.numpy(), numbers.bias.numpy()
-    low, high = windowed_range(weight, bias, layer.weight_bits, layer.steps)
+    rows = weight.reshape(len(weight), -1)
+    low, high = windowed_range(rows, bias, layer.weight_bits, layer.steps)
     tensors: dict[str, NDArray[np.integer]] = {"weight": weight.astype(np.int8)}
     if bias.any():
         tensors["bias"] = bias
@@ -161,25 +194,33 @@ def _contract(
     neuron = NeuronSpec(
         schedule=Schedule.WINDOWED,
         steps=layer.steps,
-        membrane_bits=_width(f"{title}.membrane_bits", signed_bits(low, high), 48),
-        threshold_bits=_width(f"{title}.threshold_bits", unsigned_bits(top), 32) if top else 0,
+        membrane_bits=checked_width(f"{title}.membrane_bits", signed_bits(low, high), 48),
+        threshold_bits=(
+            checked_width(f"{title}.threshold_bits", unsigned_bits(top), 32) if top else 0
+        ),
         threshold_per_neuron=layer.fires and tensors["threshold"].size > 1,
         threshold_shape=ThresholdShape.FALLING if layer.fires else ThresholdShape.CONSTANT,
-        bias_bits=_width(
+        bias_bits=checked_width(
             f"{title}.bias_bits", signed_bits(int(bias.min()), int(bias.max())), 32
         ) if bias.any() else 0,
         fires=layer.fires,
     )  # fmt: skip
-    dense = Dense(
+    return _layer(title, layer, neuron), {f"{title}.{key}": tensors[key] for key in tensors}
+
+
+def _layer(title: str, layer: Windowed, neuron: NeuronSpec) -> Dense | Conv2d:
+    if isinstance(layer, WindowedConv):
+        return _convolution(title, layer, neuron)
+    return Dense(
         name=title, weight_bits=layer.weight_bits, neuron=neuron,
         inputs=layer.inputs, outputs=layer.outputs,
     )  # fmt: skip
-    return dense, {f"{title}.{key}": value for key, value in tensors.items()}
 
 
-def _width(field: str, bits: int, most: int) -> int:
-    if bits > most:
-        raise SpikeforgeError(
-            f"{field} must be at most {most}, not {bits}; train again with a smaller learning rate"
-        )
-    return bits
+def _convolution(title: str, layer: WindowedConv, neuron: NeuronSpec) -> Conv2d:
+    channels, height, width = layer.shape
+    return Conv2d(
+        name=title, weight_bits=layer.weight_bits, neuron=neuron, channels_in=channels,
+        height=height, width=width, channels_out=layer.map[0], kernel=(layer.kernel,) * 2,
+        stride=(layer.stride,) * 2, padding=(layer.padding,) * 2, groups=layer.groups,
+    )  # fmt: skip

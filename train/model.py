@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from train.windowed import WindowedDense, WindowedReadout
 
-__all__ = ["SpikingNet", "WindowedMlp"]
+__all__ = ["SpikingNet", "WindowedMlp", "WindowedNet"]
 
 
 class SpikingNet(nn.Module, ABC):
@@ -37,44 +37,30 @@ class SpikingNet(nn.Module, ABC):
     def chain(self) -> Sequence[nn.Module]:
         """The layers in order, each of a kind that evaluation and export understand."""
 
+    def prunable(self) -> list[Any]:
+        """The layers whose ``weight`` (neurons, inputs) may lose blocks; none by default.
 
-class WindowedMlp(SpikingNet):
-    """Fully connected windowed layers and a read-out, such as 784-400-10.
+        Each must take k of shape (B, inputs), in which 0 is silence, as its first argument.
+        """
+        return []
+
+
+class WindowedNet(SpikingNet):
+    """Hidden windowed layers in a chain, and a read-out.
 
     Args:
-        sizes: Inputs, hidden layers and classes, such as (784, 400, 10).
-        weight_bits: Width of all weights, 2 to 8.
-        steps: T of every window.
-        bias: Learn biases.
-        threshold_per_neuron: One threshold a hidden neuron instead of one a layer.
+        hidden: The hidden layers, in order.
+        readout: The last layer.
         dropout: Share of hidden values silenced while training.
     """
 
     def __init__(
-        self, sizes: Sequence[int], *, weight_bits: int = 4, steps: int = 15, bias: bool = True,
-        threshold_per_neuron: bool = False, dropout: float = 0.0,
-    ) -> None:  # fmt: skip
+        self, hidden: Sequence[nn.Module], readout: WindowedReadout, dropout: float
+    ) -> None:
         super().__init__()
-        self.hidden = nn.ModuleList(
-            WindowedDense(
-                inputs, outputs, weight_bits=weight_bits, steps=steps, bias=bias,
-                threshold_per_neuron=threshold_per_neuron,
-            )
-            for inputs, outputs in pairwise(sizes[:-1])
-        )  # fmt: skip
-        self.readout = WindowedReadout(
-            sizes[-2], sizes[-1], weight_bits=weight_bits, steps=steps, bias=bias
-        )
+        self.hidden = nn.ModuleList(hidden)
+        self.readout = readout
         self.dropout = nn.Dropout(dropout)
-
-    def scores(self, k: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores of the classes, and the hidden layers' mean k (0..T)."""
-        activity = k.new_zeros(())
-        for layer in self.hidden:
-            k = layer(k)
-            activity = activity + k.mean() / len(self.hidden)
-            k = self.dropout(k) if self.dropout.p else k
-        return self.readout(k), activity
 
     def forward(self, k: Tensor) -> Tensor:
         """Real scores in training mode, integer membranes in evaluation mode, (B, classes)."""
@@ -96,3 +82,45 @@ class WindowedMlp(SpikingNet):
     def chain(self) -> list[Any]:
         """Hidden layers, then the read-out."""
         return [*self.hidden, self.readout]
+
+    def prunable(self) -> list[Any]:
+        """The fully connected hidden layers."""
+        return [layer for layer in self.hidden if isinstance(layer, WindowedDense)]
+
+
+class WindowedMlp(WindowedNet):
+    """Fully connected windowed layers and a read-out, such as 784-400-10.
+
+    Args:
+        sizes: Inputs, hidden layers and classes, such as (784, 400, 10).
+        weight_bits: Width of all weights, 2 to 8.
+        steps: T of every window.
+        bias: Learn biases.
+        threshold_per_neuron: One threshold a hidden neuron instead of one a layer.
+        dropout: Share of hidden values silenced while training.
+    """
+
+    def __init__(
+        self, sizes: Sequence[int], *, weight_bits: int = 4, steps: int = 15, bias: bool = True,
+        threshold_per_neuron: bool = False, dropout: float = 0.0,
+    ) -> None:  # fmt: skip
+        hidden = [
+            WindowedDense(
+                inputs, outputs, weight_bits=weight_bits, steps=steps, bias=bias,
+                threshold_per_neuron=threshold_per_neuron,
+            )
+            for inputs, outputs in pairwise(sizes[:-1])
+        ]  # fmt: skip
+        readout = WindowedReadout(
+            sizes[-2], sizes[-1], weight_bits=weight_bits, steps=steps, bias=bias
+        )
+        super().__init__(hidden, readout, dropout)
+
+    def scores(self, k: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores of the classes, and the hidden layers' mean k (0..T)."""
+        activity = k.new_zeros(())
+        for layer in self.hidden:
+            k = layer(k)
+            activity = activity + k.mean() / len(self.hidden)
+            k = self.dropout(k) if self.dropout.p else k
+        return self.readout(k), activity

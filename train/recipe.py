@@ -7,29 +7,51 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spikeforge.errors import SpikeforgeError, nearest
 from spikeforge.validation import StrictModel, parse
 
-__all__ = ["Augmentation", "NetworkShape", "Recipe", "Training", "load_recipe", "recipe_names"]
+__all__ = [
+    "Augmentation", "ConvShape", "NetworkShape", "Recipe", "Sparsity", "Training", "load_recipe",
+    "recipe_names",
+]  # fmt: skip
 
 MAX_RECIPE_BYTES = 1 << 16
 Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class ConvShape(StrictModel):
+    """One convolution of square kernels over square maps.
+
+    Attributes:
+        channels: Output channels.
+        kernel: Height and width of the kernel.
+        stride: Distance between positions, in both directions.
+        padding: Silent pixels around the input, on each side.
+    """
+
+    channels: int = Field(ge=1, le=4_096)
+    kernel: int = Field(ge=1, le=28)
+    stride: int = Field(default=1, ge=1, le=28)
+    padding: int = Field(default=0, ge=0, le=27)
 
 
 class NetworkShape(StrictModel):
     """The network.
 
     Attributes:
-        hidden: Neurons of each hidden layer.
+        conv: Convolutions before the fully connected layers; none for a plain network.
+        hidden: Neurons of each fully connected hidden layer.
         steps: T, time steps of every window.
         weight_bits: Width of all weights.
         bias: Learn an integer bias for each neuron.
         threshold_per_neuron: One threshold a hidden neuron instead of one for the layer.
         input_threshold: Pixels below it are silent (0 keeps all).
+        extra_steps: Steps that a stepped output layer runs longer than the input.
     """
 
+    conv: tuple[ConvShape, ...] = Field(default=(), max_length=16, strict=False)
     hidden: tuple[Annotated[int, Field(ge=1, le=16_384)], ...] = Field(
         min_length=1, max_length=16, strict=False
     )
@@ -38,6 +60,7 @@ class NetworkShape(StrictModel):
     bias: bool = True
     threshold_per_neuron: bool = False
     input_threshold: int = Field(default=0, ge=0, le=255)
+    extra_steps: int = Field(default=0, ge=0, le=255)
 
 
 class Training(StrictModel):
@@ -53,7 +76,8 @@ class Training(StrictModel):
         beta2: AdamW's memory of squared gradients.
         dropout: Share of hidden values silenced while training.
         label_smoothing: Share of the target spread over all classes.
-        l1: Weight of the mean hidden k in the loss; more gives fewer hidden spikes.
+        l1: Weight of an image's cost in the loss, as the network tells it: the mean hidden k, the
+            kilocycles of hidden spikes, or the time of the first output spike.
         average_decay: Per update, of the running average of all parameters.
     """
 
@@ -88,6 +112,28 @@ class Augmentation(StrictModel):
     elastic_pixels: float = Field(default=0.0, ge=0, le=14)
 
 
+class Sparsity(StrictModel):
+    """Weights that go to zero in blocks: of one input, to neighbouring neurons of a hidden layer.
+
+    Attributes:
+        lanes: Neurons of a block: those whose weights the hardware reads in one cycle.
+        keep: Share of the weights that may stay, and of the cycles that reading them takes.
+        start: Share of the epochs after which pruning begins.
+        end: Share of the epochs after which it is done; the rest is fine-tuning.
+    """
+
+    lanes: int = Field(default=64, ge=1, le=4_096)
+    keep: float = Field(gt=0, lt=1)
+    start: Share = 0.15
+    end: float = Field(default=0.6, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _starts_before_it_ends(self) -> Sparsity:
+        if self.start >= self.end:
+            raise ValueError(f"end must be above start = {self.start}, not {self.end}")
+        return self
+
+
 class Recipe(StrictModel):
     """One training run.
 
@@ -95,6 +141,7 @@ class Recipe(StrictModel):
         name: Short name, which the exported network carries.
         rule: The learning rule, by its name in :data:`train.rules.RULES`.
         seed: Of all random choices, unless the caller gives another.
+        sparsity: Which weights go to zero; none by default.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
@@ -103,6 +150,7 @@ class Recipe(StrictModel):
     network: NetworkShape
     training: Training
     augmentation: Augmentation = Augmentation()
+    sparsity: Sparsity | None = None
 
 
 def recipe_names() -> list[str]:

@@ -17,7 +17,7 @@ from spikeforge import __version__
 from spikeforge.errors import SpikeforgeError
 from spikeforge.network import Metadata, Network
 from spikeforge.progress import Bar, console, progress
-from train.augment import Augmenter
+from train.augment import Augmenter, code
 from train.checkpoint import RunState, read_checkpoint, write_checkpoint
 from train.data import Dataset
 from train.epoch import run_epoch
@@ -27,10 +27,12 @@ from train.model import SpikingNet
 from train.recipe import Recipe
 from train.rules import build_network
 from train.schedule import Cycle, epochs_for, running_average, updates_per_epoch
+from train.sparsity import Pruning
 
 __all__ = ["TrainResult", "start_run", "train"]
 
 CHECKPOINT_SECONDS = 5.0
+_SAMPLE_IMAGES = 2_000
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,8 @@ def _run(
         state.optimizer, recipe.training.warmup,
         epochs * updates_per_epoch(recipe.training, len(images)),
     )  # fmt: skip
+    assert isinstance(state.model, SpikingNet)
+    pruning = Pruning(recipe, state.model, epochs, _sample(recipe, images))
     mark = _fingerprint(recipe, dataset, seed)
     if checkpoint is not None and read_checkpoint(checkpoint, state, mark):
         console.print(
@@ -142,8 +146,8 @@ def _run(
     with progress(f"Training {recipe.name}", total=epochs) as bar:
         bar.advance(state.epoch)
         while state.epoch < epochs:
-            loss = run_epoch(state, recipe, augmenter, cycle, images, labels)
-            _choose(state, recipe, dataset, loss)
+            loss = run_epoch(state, recipe, augmenter, cycle, images, labels, pruning)
+            _choose(state, recipe, dataset, loss, pruning)
             _show(bar, state)
             due = time.monotonic() - written >= CHECKPOINT_SECONDS
             if checkpoint is not None and due and state.epoch < epochs:
@@ -151,7 +155,15 @@ def _run(
                 written = time.monotonic()
 
 
-def _choose(state: RunState, recipe: Recipe, dataset: Dataset, loss: float) -> None:
+def _sample(recipe: Recipe, images: torch.Tensor) -> torch.Tensor:
+    """Some coded training images, by which inputs are weighed."""
+    pixels = images[:_SAMPLE_IMAGES].flatten(1).float()
+    return code(pixels, recipe.network.steps, recipe.network.input_threshold)
+
+
+def _choose(
+    state: RunState, recipe: Recipe, dataset: Dataset, loss: float, pruning: Pruning
+) -> None:
     """Note an epoch's figures; keep its averaged network if validation finds none better."""
     if not loss < float("inf"):
         raise SpikeforgeError(
@@ -164,7 +176,8 @@ def _choose(state: RunState, recipe: Recipe, dataset: Dataset, loss: float) -> N
         input_threshold=recipe.network.input_threshold,
     )  # fmt: skip
     before = state.history["validation_accuracy"]
-    if not before or share >= max(before):
+    rivals = [value for epoch, value in enumerate(before) if pruning.settled(epoch)]
+    if not rivals or share >= max(rivals):
         state.best = {key: value.clone() for key, value in averaged.state_dict().items()}
         state.best_epoch = state.epoch
     state.history["loss"].append(loss)

@@ -19,6 +19,7 @@ from spikeforge.files import write_atomically
 from spikeforge.netfile import load_network, save_network
 from spikeforge.network import Network
 from spikeforge.progress import console
+from spikeforge.schema import Conv2d, Dense
 
 if TYPE_CHECKING:
     from train.data import Dataset
@@ -71,9 +72,9 @@ def train_or_reuse(recipe: Recipe, dataset: Dataset, seed: int | None) -> Traine
     from train.trainer import train
 
     result = train(recipe, dataset, seed, folder / f"{key}.checkpoint")
+    save_network(result.network, path)  # first, since training took longest
     link = _compare_with_torch(result, dataset, recipe)
     write_atomically(note, json.dumps(link.__dict__))
-    save_network(result.network, path)
     return Trained(result.network, link, False)
 
 
@@ -97,7 +98,12 @@ def _compare_with_torch(result: TrainResult, dataset: Dataset, recipe: Recipe) -
     seen = evaluate(result.model, images, input_threshold=recipe.network.input_threshold)
     trace = run_reference(result.network, encode(images, result.network.input))
     differs = (seen.classes != trace.classes) | (seen.membranes != trace.outputs).any(axis=1)
-    fired = [part.levels for part in trace.layers if part.levels is not None]
+    weighted = {layer.name for layer in result.network.layers if isinstance(layer, Dense | Conv2d)}
+    fired = [part.levels for part in trace.layers
+             if part.levels is not None and part.name in weighted]  # fmt: skip
     for mine, other in zip(seen.levels, fired, strict=True):
         differs |= (np.asarray(mine) != other).any(axis=1)
+    spikes = [part.spikes for part in trace.layers if part.spikes is not None]
+    for mine, other in zip(seen.spikes, spikes, strict=True):
+        differs |= (mine != other).any(axis=(1, 2))
     return TorchLink(len(images), int(differs.sum()))

@@ -14,6 +14,7 @@ from train.evaluation import evaluate
 from train.exporter import export
 from train.model import WindowedMlp
 from train.windowed import WindowedDense, WindowedReadout
+from train.windowed_conv import WindowedConv
 
 
 def integer_run(network, images):
@@ -114,6 +115,23 @@ def test_a_users_own_sequential_exports_and_survives_a_file(tmp_path):
     assert again.metadata.package_version
 
 
+def test_convolutions_and_a_flatten_stand_in_the_contract():
+    model = nn.Sequential(
+        WindowedConv((1, 9, 9), 4, 3, stride=2, padding=1), nn.Dropout(0.1),
+        WindowedConv((4, 5, 5), 6, 3, groups=2, threshold_per_neuron=True), nn.Flatten(),
+        WindowedReadout(54, 3),
+    )  # fmt: skip
+    network = export(model)
+    assert network.input.shape == (1, 9, 9)
+    assert [layer.name for layer in network.layers] == ["conv1", "conv2", "flatten", "readout"]
+    first, second = network.layers[:2]
+    assert (first.kernel, first.stride, first.padding, first.groups) == ((3, 3), (2, 2), (1, 1), 1)
+    assert (second.channels_in, second.height, second.channels_out, second.groups) == (4, 5, 6, 2)
+    assert network.weight("conv2").shape == (6, 2, 3, 3)
+    assert network.threshold("conv1").shape == (1,)
+    assert network.threshold("conv2").shape == (6,)
+
+
 def test_a_shape_can_be_given():
     model = nn.Sequential(WindowedReadout(36, 4))
     assert export(model, input_shape=(1, 6, 6)).input.shape == (1, 6, 6)
@@ -135,6 +153,8 @@ def test_a_shape_can_be_given():
         (nn.Sequential(WindowedDense(9, 4), WindowedReadout(5, 2)),
          r"module '1' takes 5 inputs of 15 steps, but the layer before gives 4 of 15"),
         (nn.Sequential(WindowedDense(9, 4), WindowedReadout(4, 2, steps=9)), r"inputs of 9 steps"),
+        (nn.Sequential(WindowedDense(9, 8), WindowedConv((2, 2, 2), 1, 2), WindowedReadout(1, 2)),
+         r"module '1' takes maps of the shape \(2, 2, 2\), but the layer before gives \(8, 1, 1\)"),
     ],
 )  # fmt: skip
 def test_what_has_no_integer_counterpart_is_refused_by_name(model, words):

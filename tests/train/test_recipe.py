@@ -35,9 +35,17 @@ def test_the_packages_recipes_have_the_promised_shape(name, hidden):
 
 
 def test_every_recipe_of_the_package_loads():
-    assert {"mnist-mlp", "mnist-tiny"} <= set(recipe_names())
+    assert {"mnist-cnn", "mnist-mlp", "mnist-mlp-sparse", "mnist-tiny"} <= set(recipe_names())
     for name in recipe_names():
         assert load_recipe(name).name == name
+
+
+def test_convolutions_are_read_as_tables(write):
+    conv = "conv = [{ channels = 8, kernel = 5, stride = 2 }, { channels = 9, kernel = 3 }]\n"
+    recipe = load_recipe(write(GOOD.replace("[network]\n", "[network]\n" + conv)))
+    first, second = recipe.network.conv
+    assert (first.channels, first.kernel, first.stride, first.padding) == (8, 5, 2, 0)
+    assert (second.channels, second.kernel, second.stride) == (9, 3, 1)
 
 
 def test_a_file_is_read_by_its_path_and_defaults_fill_in(write):
@@ -92,7 +100,7 @@ def test_a_wrong_network_is_refused(write, old, new, words):
 def test_a_misspelt_name_gets_the_nearest_and_the_list():
     with pytest.raises(
         SpikeforgeError,
-        match=r"no recipe 'mnist-mpl' \(did you mean 'mnist-mlp'\?\); there are mnist-mlp, mnist-t",
+        match=r"no recipe 'mnist-mpl' \(did you mean 'mnist-mlp'\?\); there are mnist-cnn",
     ):
         load_recipe("mnist-mpl")
 

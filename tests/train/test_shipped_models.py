@@ -9,12 +9,14 @@ import pytest
 from sim.reference import run_reference
 from spikeforge.coding import encode
 from spikeforge.netfile import load_network
+from spikeforge.schema import Conv2d, Dense
 from train.data import load_dataset
 from train.recipe import Recipe, load_recipe
 
 MODELS = Path(__file__).parents[2] / "models"
 FULL = os.environ.get("SPIKEFORGE_DATA")
-NAMES = ["mnist-mlp", "mnist-tiny"]
+NAMES = ["mnist-mlp", "mnist-tiny", "mnist-mlp-sparse", "mnist-stepped", "mnist-cnn"]
+LANES = 64
 
 
 def share(network, images, labels):
@@ -38,10 +40,70 @@ def test_a_shipped_network_says_where_it_comes_from(name):
     origin, recipe = network.metadata, load_recipe(name)
     assert (network.name, origin.dataset, origin.split) == (name, "MNIST", "test")
     assert Recipe.model_validate(origin.recipe) == recipe
-    assert tuple(layer.outputs for layer in network.layers) == (*recipe.network.hidden, 10)
-    assert {layer.weight_bits for layer in network.layers} == {4}
-    assert network.threshold("hidden1").shape == (1,)
+    dense = [layer.outputs for layer in network.layers if isinstance(layer, Dense)]
+    maps = [layer.channels_out for layer in network.layers if isinstance(layer, Conv2d)]
+    assert tuple(dense) == (*recipe.network.hidden, 10)
+    assert maps == [conv.channels for conv in recipe.network.conv]
+    weighted = [layer for layer in network.layers if isinstance(layer, Dense | Conv2d)]
+    assert {layer.weight_bits for layer in weighted} == {4}
+    single = network.threshold("hidden1").shape == (1,)
+    assert single is not recipe.network.threshold_per_neuron
     assert len(origin.history["validation_accuracy"]) == recipe.training.epochs
+
+
+def test_the_sparse_network_needs_half_the_weights_and_half_the_cycles(extract_dataset):
+    network = load_network(MODELS / "mnist-mlp-sparse.safetensors")
+    weight = network.weight("hidden1")
+    starts = range(0, len(weight), LANES)
+    kept = np.stack([(weight[at : at + LANES] != 0).any(0) for at in starts])
+    sizes = np.array([[len(weight[at : at + LANES])] for at in starts])
+    events = (encode(extract_dataset.test_images, network.input) > 0).mean(0)
+    assert (kept * sizes).sum() / weight.size < 0.5
+    assert kept.mean() < 0.5
+    assert (kept * events).sum() / (len(kept) * events.sum()) < 0.5
+
+
+def test_the_convolutional_network_is_small_and_quiet(extract_dataset):
+    network = load_network(MODELS / "mnist-cnn.safetensors")
+    assert network.weight_bits_total <= 2_000_000
+    trace = run_reference(network, encode(extract_dataset.test_images, network.input))
+    arriving = {"conv1": trace.inputs}
+    for before, after in (("conv1", "conv2"), ("conv2", "hidden1"), ("hidden1", "readout")):
+        arriving[after] = next(part.levels for part in trace.layers if part.name == before)
+    cycles = 0.0
+    for layer in network.layers:
+        if isinstance(layer, Dense):
+            cost = np.full(layer.inputs, -(-layer.outputs // LANES))
+        elif isinstance(layer, Conv2d):
+            cost = np.tile(positions_reached(layer).ravel(), layer.channels_in)
+            assert layer.channels_out == LANES
+        else:
+            continue
+        cycles += ((arriving[layer.name] > 0) @ cost).mean()
+    assert 500 < cycles <= 2_000
+
+
+def positions_reached(layer):
+    """Output positions that see each input position, shape (height, width)."""
+    (kernel, _), (stride, _), (padding, _) = layer.kernel, layer.stride, layer.padding
+    side = layer.height + 2 * padding
+    count = np.zeros((side, side), np.int64)
+    for top in range(0, side - kernel + 1, stride):
+        for left in range(0, side - kernel + 1, stride):
+            count[top : top + kernel, left : left + kernel] += 1
+    return count[padding : side - padding, padding : side - padding]
+
+
+def test_the_stepped_network_decides_early(extract_dataset):
+    network = load_network(MODELS / "mnist-stepped.safetensors")
+    levels = encode(extract_dataset.test_images, network.input)
+    decided = run_reference(network, levels).decided_step
+    assert (decided >= 0).mean() > 0.99
+    assert decided[decided >= 0].mean() < network.layers[-1].neuron.steps / 2
+    last = np.where(decided < 0, network.layers[-1].neuron.steps, decided)
+    read = (levels >= network.input.steps - last[:, None]) & (levels > 0)
+    rows = -(-network.layers[0].outputs // LANES)
+    assert read.sum(1).mean() * rows < 800  # cycles of the first layer until the decision
 
 
 @pytest.mark.parametrize("name", NAMES)
