@@ -1,6 +1,6 @@
-"""A RAM as a black box, so that block RAM, SPRAM and ASIC macros can take its place.
+"""A RAM as a black box: block RAM, registers, SPRAM or ASIC macros, as the technology has them.
 
-Its Verilog (``ram.v``) goes into the generated file. Amaranth's own ``Memory`` always carries
+The generic one (``ram.v``) goes into the generated file. Amaranth's own ``Memory`` always carries
 initial content, one statement a row, which costs minutes of compile time for a weight memory.
 """
 
@@ -13,14 +13,30 @@ from amaranth import ClockSignal, Instance, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.geometry import address_bits
+from hw.memory.composition import Composition
+from hw.memory.sg13g2 import add_sg13g2, sg13g2_composition, sg13g2_models
+from hw.memory.spram import add_spram, spram_composition, spram_models
+from hw.memory.technology import Technology, technology_of
+from hw.widths import address_bits
 
-__all__ = ["Ram", "ram_verilog"]
+__all__ = ["Ram", "ram_composition", "ram_verilog"]
 
 
-def ram_verilog() -> str:
-    """Source text of the ``spikeforge_ram`` module."""
-    return files("hw").joinpath("ram.v").read_text()
+def ram_verilog(design: str = "") -> str:
+    """What a design's memories need: ``spikeforge_ram``, and models of the cells it names."""
+    generic = files("hw").joinpath("ram.v").read_text()
+    return generic + spram_models(design) + sg13g2_models(design)
+
+
+def ram_composition(
+    technology: Technology, *, width: int, depth: int, grain: int, ports: int
+) -> Composition | None:
+    """Cells that a technology makes a memory of; nothing for a generic one."""
+    if technology is Technology.SPRAM:
+        return spram_composition(width, depth, grain, ports)
+    if technology is Technology.SG13G2:
+        return sg13g2_composition(width, depth, grain, ports)
+    return None
 
 
 class Ram(wiring.Component):
@@ -35,15 +51,29 @@ class Ram(wiring.Component):
         wd: In(width). What to write.
 
     Reading a word in the cycle in which it is written gives the old word. No reset.
+
+    Args:
+        width: Bits of a word.
+        depth: Words.
+        grain: Bits with a write enable of their own.
+        init: Hex file of its first content, or nothing: then it is unknown until written.
+        ports: 1 if reads and writes never fall into one cycle and ``rd`` need not outlive a write
+            (content, written only while loading), so that one port will do; 2 otherwise.
+
+    Platform overrides:
+        ``memory_technology`` (:class:`hw.memory.technology.Technology`) chooses what it is made of.
     """
 
-    def __init__(self, *, width: int, depth: int, grain: int, init: str = ""):
+    def __init__(self, *, width: int, depth: int, grain: int, init: str = "", ports: int = 2):
         if width % grain:
             raise ValueError(f"width must be a multiple of grain, not {width!r} of {grain!r}")
+        if ports not in (1, 2):
+            raise ValueError(f"ports must be 1 or 2, not {ports!r}")
         self.depth = depth
         self.width = width
         self.grain = grain
         self.init = init
+        self.ports = ports
         address = address_bits(depth)
         super().__init__(
             {
@@ -58,12 +88,26 @@ class Ram(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.ram = Instance(
+        technology = technology_of(platform)
+        found = ram_composition(
+            technology, width=self.width, depth=self.depth, grain=self.grain, ports=self.ports
+        )
+        if found is None or self.init:
+            m.submodules.ram = self._generic()
+        elif technology is Technology.SPRAM:
+            add_spram(m, self, found)
+        else:
+            add_sg13g2(m, self, found)
+        return m
+
+    def _generic(self) -> Instance:
+        return Instance(
             "spikeforge_ram",
             p_WIDTH=self.width,
             p_DEPTH=self.depth,
             p_ADDRESS=address_bits(self.depth),
             p_GRAIN=self.grain,
+            p_PORTS=self.ports,
             p_INIT=self.init,
             i_clk=ClockSignal(),
             i_re=self.re,
@@ -73,4 +117,3 @@ class Ram(wiring.Component):
             i_wa=self.wa,
             i_wd=self.wd,
         )
-        return m

@@ -1,11 +1,15 @@
 // One RAM with a synchronous read port and a masked write port.
 // The read port keeps its last word while re is low. Reading a word in the cycle
-// in which it is written gives the old word. INIT names a hex file, or is empty.
+// in which it is written gives the old word. INIT names a hex file, or is empty: then
+// simulators start with arbitrary words, so that a read before the write shows.
+// PORTS = 1 promises that reads and writes never fall into one cycle; synthesis then sees it too
+// and spends no logic on the old word.
 module spikeforge_ram #(
     parameter WIDTH = 8,
     parameter DEPTH = 1,
     parameter ADDRESS = 1,
     parameter GRAIN = 8,
+    parameter PORTS = 2,
     parameter INIT = ""
 ) (
     input  wire                   clk,
@@ -18,9 +22,19 @@ module spikeforge_ram #(
 );
   reg [WIDTH-1:0] mem [0:DEPTH-1];
 
+`ifdef VERILATOR
+  integer row;
+  initial
+    if (INIT != "") $readmemh(INIT, mem);
+    else
+      for (row = 0; row < DEPTH; row = row + 1)
+        mem[row] = WIDTH'({(WIDTH + 31) / 32{32'h5a3c_71e9 ^ (row * 32'h9e37_79b1)}});
+`else
   initial if (INIT != "") $readmemh(INIT, mem);
+`endif
 
-  always @(posedge clk) if (re) rd <= mem[ra];
+  wire reading = re && !(PORTS == 1 && |we);
+  always @(posedge clk) if (reading) rd <= mem[ra];
 
   integer lane;
 `ifdef VERILATOR
