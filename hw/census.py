@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from amaranth.back import rtlil
-
-from hw.accelerator import Accelerator
 from hw.config import HardwareConfig
-from hw.content import Section, layer_sections
-from hw.geometry import LayerGeometry, geometry
-from hw.inventory import Block, Inventory, Memory, MemoryKind
+from hw.geometry import geometry
+from hw.inventory import Block, Inventory
+from hw.memories import layer_memories, readout_memories
+from hw.verilog import generate_rtlil
 from spikeforge.network import Network
 from spikeforge.progress import progress
 
@@ -26,12 +24,9 @@ def take_inventory(network: Network, config: HardwareConfig) -> Inventory:
     """Blocks with their flip-flops, before any optimization, and all memories.
 
     A block is a part of a layer, such as ``hidden.integrate``; what lies deeper counts to it.
-
-    Raises:
-        SpikeforgeError: If the network uses something without hardware so far.
     """
     with progress("Count what the design is made of", None):
-        text = rtlil.convert(Accelerator(network, config), name="accelerator", emit_src=False)
+        text = generate_rtlil(network, config)
     found: Counter[str] = Counter()
     block, pending = "top", False
     for line in text.splitlines():
@@ -43,30 +38,10 @@ def take_inventory(network: Network, config: HardwareConfig) -> Inventory:
         elif pending and (width := _WIDTH.match(line)):
             found[block] += int(width[1])
             pending = False
-    memories = [memory for layer in geometry(network, config) for memory in _memories(layer)]
+    layers = geometry(network, config)
+    memories = [memory for layer in layers for memory in layer_memories(layer)]
+    memories += readout_memories(layers[-1], network.readout)
     return Inventory(
         blocks=tuple(Block(name=name, flip_flops=count) for name, count in found.items()),
         memories=tuple(memories),
     )
-
-
-def _memories(layer: LayerGeometry) -> list[Memory]:
-    found = [_content_memory(part) for part in layer_sections(layer)]
-    if layer.buffer_depth:
-        found.append(_event_memory(layer))
-    return found
-
-
-def _event_memory(layer: LayerGeometry) -> Memory:
-    return Memory(
-        name=f"{layer.name}_events", block=f"{layer.name}.replay", kind=MemoryKind.EVENTS,
-        width_bits=layer.event_bits, depth=layer.buffer_depth, ports=2,
-    )  # fmt: skip
-
-
-def _content_memory(part: Section) -> Memory:
-    kind = MemoryKind.WEIGHTS if part.tensor == "weight" else MemoryKind.PARAMETERS
-    return Memory(
-        name=part.name, block=f"{part.layer}.{part.tensor}_memory", kind=kind,
-        width_bits=part.lanes * part.bits, depth=part.depth, ports=1,
-    )  # fmt: skip

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+import numpy as np
+
+from hw.memory.technology import Technology
 from spikeforge.errors import SpikeforgeError
 from spikeforge.network import Conv2d, Dense, Network
 
-__all__ = ["DEFAULT_LANES", "HardwareConfig", "MemoryMode", "check_lanes", "configure"]
+__all__ = [
+    "DEFAULT_LANES", "GradedMode", "HardwareConfig", "MemoryMode", "check_lanes", "configure",
+]  # fmt: skip
 
 DEFAULT_LANES = 64
+_WORTH_AN_INDEX = 0.75
 
 
 class MemoryMode(StrEnum):
@@ -24,45 +31,140 @@ class MemoryMode(StrEnum):
     INIT = "init"
 
 
+class GradedMode(StrEnum):
+    """How stepped layers weight graded events.
+
+    BITPLANE: a weight row is added once for each set bit, without multipliers.
+    DSP: a weight row is multiplied by the level, once.
+    """
+
+    BITPLANE = "bitplane"
+    DSP = "dsp"
+
+
 @dataclass(frozen=True, kw_only=True)
 class HardwareConfig:
     """Hardware choices that, with the network's architecture, fix the RTL.
 
     Attributes:
         lanes: Neurons that a layer updates in one cycle; a narrower layer uses its own width.
+        layer_lanes: Lanes of single layers, by name, in place of ``lanes``.
         memory: How content gets in.
+        technology: What memories are made of; SPRAM and macros can only be loaded.
+        clock_gating: A clock-gating cell for each layer and for the loader.
+        skip_zero_rows: Dense layers store and visit only weight rows that are not all zero. Which
+            rows these are is content; how many there are is part of the architecture.
+        graded: How stepped layers weight graded events.
+        stall_links: A port that can hold up every link between layers, for tests of the RTL.
     """
 
     lanes: int = DEFAULT_LANES
+    layer_lanes: Mapping[str, int] = field(default_factory=dict, hash=False)
     memory: MemoryMode = MemoryMode.LOAD
+    technology: Technology = Technology.GENERIC
+    clock_gating: bool = False
+    skip_zero_rows: bool = False
+    graded: GradedMode = GradedMode.BITPLANE
+    stall_links: bool = False
 
     def __post_init__(self) -> None:
         if self.lanes < 1:
             raise SpikeforgeError(f"lanes must be a positive integer, not {self.lanes!r}")
+        if self.memory is MemoryMode.INIT and self.technology is not Technology.GENERIC:
+            raise SpikeforgeError(
+                f"technology {self.technology.value} has no initial content, so memory must be "
+                f"load, not {self.memory.value}"
+            )
+        for name, lanes in self.layer_lanes.items():
+            if lanes < 1:
+                raise SpikeforgeError(f"lanes of {name} must be a positive integer, not {lanes!r}")
+
+    def lanes_of(self, layer: str) -> int:
+        """Lanes that a layer gets, before its width limits them."""
+        return self.layer_lanes.get(layer, self.lanes)
+
+    def of_layer(self, layer: str) -> HardwareConfig:
+        """The same choices, with this layer's lanes as everyone's."""
+        return replace(self, lanes=self.lanes_of(layer), layer_lanes={})
 
     def identity(self) -> dict[str, object]:
         """The part of the configuration that is baked into the RTL, for its hash."""
-        return {"lanes": self.lanes}
+        found: dict[str, object] = {"lanes": self.lanes}
+        if self.layer_lanes:
+            found["layer_lanes"] = dict(self.layer_lanes)
+        if self.skip_zero_rows:
+            found["skip_zero_rows"] = True
+        if self.graded is not GradedMode.BITPLANE:
+            found["graded"] = self.graded.value
+        return found
 
 
 def configure(
-    network: Network, lanes: int | None = None, memory: MemoryMode = MemoryMode.LOAD
+    network: Network,
+    lanes: int | Mapping[str, int] | None = None,
+    memory: MemoryMode = MemoryMode.LOAD,
+    *,
+    skip_zero_rows: bool | None = None,
+    **options: object,
 ) -> HardwareConfig:
     """Make a configuration that fits a network (``lanes`` None: 64, or the widest layer).
 
+    Args:
+        network: The network.
+        lanes: For all layers, or by layer name; layers without an entry get the default.
+        memory: How content gets in.
+        skip_zero_rows: None: where that saves a quarter of the dense layers' rows or more.
+        options: Other fields of :class:`HardwareConfig`.
+
     Raises:
-        SpikeforgeError: If ``lanes`` is below 1 or beyond the widest layer.
+        SpikeforgeError: If ``lanes`` is below 1 or beyond the widest layer (or the layer named).
     """
-    widths = [
-        layer.outputs if isinstance(layer, Dense) else layer.channels_out
-        for layer in network.layers
-        if isinstance(layer, Dense | Conv2d)
-    ]
-    widest = max(widths, default=1)
+    widths = _widths(network)
+    widest = max(widths.values(), default=1)
+    single: Mapping[str, int] = {}
+    if isinstance(lanes, Mapping):
+        single, lanes = lanes, None
+    for name, count in single.items():
+        if name not in widths:
+            raise SpikeforgeError(
+                f"lanes must be given for layers with weights ({', '.join(widths)}), not {name!r}"
+            )
+        if not 1 <= count <= widths[name]:
+            raise SpikeforgeError(
+                f"lanes of {name} must be in 1..{widths[name]}, its width, not {count}"
+            )
     if lanes is None:
         lanes = min(DEFAULT_LANES, widest)
     check_lanes(lanes, widest, network.name)
-    return HardwareConfig(lanes=lanes, memory=memory)
+    chosen = HardwareConfig(lanes=lanes, layer_lanes=single, memory=memory, **options)  # type: ignore[arg-type]
+    if skip_zero_rows is None:
+        skip_zero_rows = _stored_share(network, chosen) <= _WORTH_AN_INDEX
+    return replace(chosen, skip_zero_rows=skip_zero_rows)
+
+
+def _stored_share(network: Network, config: HardwareConfig) -> float:
+    """Share of the dense layers' weight rows (one input, ``lanes`` neurons) that are not zero."""
+    stored = rows = 0
+    for layer in network.layers:
+        if isinstance(layer, Dense) and layer.weight_bits > 1:  # 1 bit: no weight is zero
+            lanes = min(config.lanes_of(layer.name), layer.outputs)
+            begins = list(range(0, layer.outputs, lanes))
+            found = np.logical_or.reduceat(network.weight(layer.name) != 0, begins, axis=0)
+            stored, rows = stored + int(np.count_nonzero(found)), rows + found.size
+    return stored / rows if rows else 1.0
+
+
+def _widths(network: Network) -> dict[str, int]:
+    """What lanes of each weighted layer share: its neurons, or a group's channels of a map."""
+    return {
+        layer.name: layer.outputs if isinstance(layer, Dense) else _channels(layer)
+        for layer in network.layers
+        if isinstance(layer, Dense | Conv2d)
+    }
+
+
+def _channels(layer: Conv2d) -> int:
+    return layer.channels_out // layer.groups
 
 
 def check_lanes(lanes: int | None, widest: int, name: str) -> None:

@@ -8,8 +8,9 @@ from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.geometry import LayerGeometry, address_bits
+from hw.geometry import WindowedGeometry
 from hw.streams import event_stream, handover_port
+from hw.widths import address_bits
 
 __all__ = ["Fire"]
 
@@ -26,9 +27,10 @@ class Fire(wiring.Component):
         finishing: Out(1). The group's last step is compared: its thresholds are needed no more.
         o: Out(event_stream). Spikes in order of group, step, neuron; the mark after the last group.
         compared: Out(1). The lanes are compared in this cycle (for counting).
+        active: Out(1). A register may change in this cycle.
     """
 
-    def __init__(self, layer: LayerGeometry):
+    def __init__(self, layer: WindowedGeometry):
         self._layer = layer
         lanes = layer.lanes if layer.threshold_per_neuron else 1
         super().__init__(
@@ -38,6 +40,7 @@ class Fire(wiring.Component):
                 "o": Out(event_stream(layer.width, layer.steps)),
                 "compared": Out(1),
                 "finishing": Out(1),
+                "active": Out(1),
             }
         )
 
@@ -59,6 +62,7 @@ class Fire(wiring.Component):
             self.i.ready.eq(~busy),
             self.compared.eq(busy & ~marking & can_load),
             self.finishing.eq(self.compared & (level == 1)),
+            self.active.eq(self.i.valid | busy | pending.any() | pending_mark | self.o.valid),
         ]
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [busy.eq(1), level.eq(layer.steps)]

@@ -8,8 +8,9 @@ from amaranth import Array, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.geometry import LayerGeometry, address_bits
+from hw.geometry import WindowedGeometry
 from hw.streams import event_stream, handover_port
+from hw.widths import address_bits
 
 __all__ = ["Integrate"]
 
@@ -30,9 +31,10 @@ class Integrate(wiring.Component):
         bias: In(lanes * bias_bits). Biases with which the next group starts (absent without).
         start: In(1). High for one cycle after reset, when ``bias`` holds those of group 0.
         added: Out(1). A row is added to the membranes in this cycle (for counting).
+        active: Out(1). A register may change in this cycle.
     """
 
-    def __init__(self, layer: LayerGeometry):
+    def __init__(self, layer: WindowedGeometry):
         self._layer = layer
         super().__init__(
             {
@@ -44,6 +46,7 @@ class Integrate(wiring.Component):
                 "bias": In(layer.lanes * layer.bias_bits),
                 "start": In(1),
                 "added": Out(1),
+                "active": Out(1),
             }
         )
 
@@ -63,6 +66,9 @@ class Integrate(wiring.Component):
             self.row_re.eq(advance & self.i.valid & ~self.i.p.last),
             self.o.valid.eq(sum_mark),
             self.added.eq(sum_valid & advance),
+            self.active.eq(
+                self.i.valid | self.start | word_valid | word_mark | sum_valid | sum_mark
+            ),
         ]
         self._add_row_address(m, advance)
         with m.If(self.start):

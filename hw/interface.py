@@ -10,11 +10,17 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.config import HardwareConfig, MemoryMode
-from hw.geometry import LayerGeometry, geometry
-from hw.layer import probe_layout
+from hw.geometry import NodeGeometry, WindowedGeometry, geometry
+from hw.graph.links import links
 from hw.loader import LoadError
+from hw.node import INPUT
+from hw.probe import probe_layout
+from hw.readout_steps import score_bits
+from hw.scatter.geometry import ScatterGeometry
 from hw.streams import event_stream, load_stream, result_stream
 from spikeforge.network import Network
+from spikeforge.schema import InputSpec, Readout, Schedule
+from spikeforge.traffic import network_schedule, source_traffic
 
 __all__ = ["Field", "Interface", "Port", "accelerator_members", "interface"]
 
@@ -63,12 +69,18 @@ class Interface:
     """What a program needs to know to drive the generated Verilog.
 
     Attributes:
-        layers: Sizes of the layers.
+        layers: Sizes of the nodes.
+        input: How images become events.
+        readout: How the class is read.
+        windowed: Of the windowed schedule; else stepped.
         ports: Every port, clock and reset first.
         fields: Fields by port name and field name; inner ones are called ``event.address``.
     """
 
-    layers: tuple[LayerGeometry, ...]
+    layers: tuple[NodeGeometry, ...]
+    input: InputSpec
+    readout: Readout
+    windowed: bool
     ports: tuple[Port, ...]
     fields: dict[str, dict[str, Field]]
 
@@ -77,42 +89,67 @@ class Interface:
         """Content comes in through the load stream."""
         return "load__payload" in self.fields
 
+    @property
+    def marks_in(self) -> int:
+        """Marks of the input stream with an image: one, or one a step."""
+        return 1 if self.windowed else self.input.steps
+
+    @property
+    def outputs(self) -> int:
+        """Output neurons, each with a beat in the result."""
+        return self.layers[-1].width
+
+    @property
+    def classes(self) -> int:
+        """Classes that a result may name."""
+        return self.readout.classes
+
+    @property
+    def settles(self) -> bool:
+        """Logic lies between the input and the first registers: ready may follow the payload."""
+        readers = [layer for layer in self.layers if INPUT in layer.sources]
+        return len(readers) > 1 or not isinstance(readers[0], WindowedGeometry)
+
 
 def accelerator_members(
-    layers: tuple[LayerGeometry, ...], memory: MemoryMode
+    network: Network, layers: tuple[NodeGeometry, ...], config: HardwareConfig
 ) -> dict[str, wiring.Member]:
     """Ports of the accelerator, as the members of its signature."""
-    first, last = layers[0], layers[-1]
     members = {
-        "events": In(event_stream(first.fan_in, first.steps_in)),
-        "result": Out(result_stream(last.width, last.membrane_bits)),
+        "events": In(event_stream(network.input.size, source_traffic(network)[INPUT].level)),
+        "result": Out(_result_signature(network, layers[-1])),
         "loaded": Out(1),
         "load_error": Out(LoadError),
         "identity": Out(64),
     }
-    if memory is MemoryMode.LOAD:
+    if config.memory is MemoryMode.LOAD:
         members["load"] = In(load_stream())
+    if config.stall_links:
+        members["stalls"] = In(len(links(layers)))
     for layer in layers:
         members[f"probe_{layer.name}"] = Out(probe_layout())
-        if layer.fires:
+        if layer.emits:
             members[f"tap_{layer.name}"] = Out(_tap_layout(layer))
     return members
 
 
-def _tap_layout(layer: LayerGeometry) -> data.StructLayout:
+def _result_signature(network: Network, last: NodeGeometry) -> Any:
+    if isinstance(last, WindowedGeometry):
+        return result_stream(last.width, last.membrane_bits)
+    assert isinstance(last, ScatterGeometry)
+    return result_stream(last.width, score_bits(last, network.readout))
+
+
+def _tap_layout(layer: NodeGeometry) -> data.StructLayout:
     """A layer's output stream as seen from outside: valid, ready and the event."""
-    event = event_stream(layer.width, layer.steps).members["payload"].shape
+    event = event_stream(layer.width, layer.levels_out).members["payload"].shape
     return data.StructLayout({"valid": 1, "ready": 1, "event": event})
 
 
 def interface(network: Network, config: HardwareConfig) -> Interface:
-    """Describe the accelerator of a network.
-
-    Raises:
-        SpikeforgeError: If the network uses something without hardware so far.
-    """
+    """Describe the accelerator of a network."""
     layers = geometry(network, config)
-    signature = wiring.Signature(accelerator_members(layers, config.memory))
+    signature = wiring.Signature(accelerator_members(network, layers, config))
     found = [Port("clk", 1, True), Port("rst", 1, True)]
     fields = {}
     for path, member, value in signature.flatten(signature.create()):
@@ -120,7 +157,10 @@ def interface(network: Network, config: HardwareConfig) -> Interface:
         found.append(Port(name, len(Value.cast(value)), member.flow is In))
         if isinstance(member.shape, data.Layout):
             fields[name] = _flatten(member.shape, 0)
-    return Interface(layers=layers, ports=tuple(found), fields=fields)
+    return Interface(
+        layers=layers, input=network.input, readout=network.readout,
+        windowed=network_schedule(network) is Schedule.WINDOWED, ports=tuple(found), fields=fields,
+    )  # fmt: skip
 
 
 def _flatten(layout: Any, shift: int) -> dict[str, Field]:

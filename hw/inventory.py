@@ -14,6 +14,7 @@ class MemoryKind(StrEnum):
     WEIGHTS = "weights"
     EVENTS = "events"
     PARAMETERS = "parameters"
+    STATE = "state"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,11 +24,11 @@ class Memory:
     Attributes:
         name: Its name in the hierarchy.
         block: The block that its energy is counted under.
-        kind: Weights, events or parameters.
+        kind: Weights, events, parameters, or state (sums, membranes and what else neurons keep).
         width_bits: Bits of a word.
         depth: Number of words.
         ports: 1: one read/write port (weights, loaded before use); 2: one read and one write port
-            usable in the same cycle (event replay buffer).
+            usable in the same cycle (events, state).
     """
 
     name: str

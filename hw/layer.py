@@ -4,31 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Module, Signal
-from amaranth.lib import data, wiring
+from amaranth import Cat, Module, Signal
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.content import Section, layer_sections
+from hw.content import layer_sections
 from hw.fire import Fire
-from hw.geometry import LayerGeometry
+from hw.geometry import WindowedGeometry
 from hw.integrate import Integrate
 from hw.loader import load_bus
 from hw.parameters import ContentRam, Parameters
+from hw.probe import PROBE_FIELDS, probe_layout
 from hw.readout import Readout
 from hw.replay import Replay
+from hw.section import Section
 from hw.streams import event_stream, result_stream
 
 __all__ = ["PROBE_FIELDS", "WindowedLayer", "probe_layout"]
-
-PROBE_FIELDS = (
-    "buffer_write", "buffer_read", "row_read", "row_added", "handover", "compared", "bias_read",
-    "threshold_read",
-)  # fmt: skip
-
-
-def probe_layout() -> data.StructLayout:
-    """One bit for each kind of work that a layer does in a cycle, for counting."""
-    return data.StructLayout(dict.fromkeys(PROBE_FIELDS, 1))
 
 
 class WindowedLayer(wiring.Component):
@@ -39,11 +31,12 @@ class WindowedLayer(wiring.Component):
         o: Out(event_stream or result_stream). Spikes, or the result.
         bus: In(load_bus). Writes into the layer's memories.
         probe: Out(probe_layout). What happens in this cycle.
+        active: Out(1). A register or memory of the layer may change in this cycle.
 
     The first two cycles after reset fetch the first group's parameters; input waits for them.
     """
 
-    def __init__(self, layer: LayerGeometry, parts: tuple[Section, ...], *, initialized: bool):
+    def __init__(self, layer: WindowedGeometry, parts: tuple[Section, ...], *, initialized: bool):
         self._layer = layer
         self._parts = parts
         self._initialized = initialized
@@ -58,12 +51,14 @@ class WindowedLayer(wiring.Component):
                 "o": Out(out),
                 "bus": In(load_bus(parts)),
                 "probe": Out(probe_layout()),
+                "active": Out(1),
             }
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         layer = self._layer
+        self._starting = Signal()  # parameters are fetched
         memories = self._add_memories(m)
         m.submodules.integrate = integrate = Integrate(layer)
         if layer.groups > 1:
@@ -85,7 +80,14 @@ class WindowedLayer(wiring.Component):
             self.probe.row_added.eq(integrate.added),
             self.probe.handover.eq(integrate.o.valid & integrate.o.ready),
         ]
-        self._add_output(m, integrate, memories)
+        working = [integrate, self._add_output(m, integrate, memories)]
+        if layer.groups > 1:
+            working.append(replay)
+        mine = [self._parts.index(part) for part in layer_sections(layer)]
+        written = self.bus.write & self.bus.section.matches(*mine)
+        m.d.comb += self.active.eq(
+            self._starting | written | Cat(part.active for part in working).any()
+        )
         return m
 
     def _add_memories(self, m: Module) -> dict[str, Any]:
@@ -98,11 +100,11 @@ class WindowedLayer(wiring.Component):
             connect(m, flipped(self.bus), memories[part.tensor].bus)
         return memories
 
-    def _add_output(self, m: Module, integrate: Integrate, memories: dict[str, Any]) -> None:
+    def _add_output(self, m: Module, integrate: Integrate, memories: dict[str, Any]) -> Any:
         layer = self._layer
         fresh, start, handed = Signal(init=1), Signal(), Signal()
         m.d.sync += [fresh.eq(0), start.eq(fresh), handed.eq(start | self.probe.handover)]
-        m.d.comb += integrate.start.eq(start)
+        m.d.comb += [integrate.start.eq(start), self._starting.eq(fresh | start | handed)]
         if layer.fires:
             m.submodules.fire = last = Fire(layer)
             m.d.comb += self.probe.compared.eq(last.compared)
@@ -126,3 +128,4 @@ class WindowedLayer(wiring.Component):
             ]
         connect(m, integrate.o, last.i)
         connect(m, last.o, flipped(self.o))
+        return last

@@ -8,10 +8,10 @@ from amaranth import Array, Const, Module, Mux, Signal
 from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.content import Section
 from hw.crc import CRC32_INIT, CRC32_RESIDUE, crc32_step
-from hw.geometry import address_bits
+from hw.section import Section
 from hw.streams import load_stream
+from hw.widths import address_bits
 
 __all__ = ["LoadError", "Loader", "load_bus"]
 
@@ -57,6 +57,7 @@ class Loader(wiring.Component):
         bus: Out(load_bus). Writes, in the cycle in which a byte comes in.
         loaded: Out(1). High after a complete load with a right CRC; low from the first byte on.
         error: Out(LoadError). Why the last load did not count.
+        active: Out(1). A register may change in this cycle.
     """
 
     def __init__(self, parts: tuple[Section, ...], identity: bytes):
@@ -68,6 +69,7 @@ class Loader(wiring.Component):
                 "bus": Out(load_bus(parts)),
                 "loaded": Out(1),
                 "error": Out(LoadError),
+                "active": Out(1),
             }
         )
 
@@ -82,6 +84,7 @@ class Loader(wiring.Component):
         wrong = Signal()
         m.d.comb += [
             self.i.ready.eq(1),
+            self.active.eq(self.i.valid | (state == _State.CHECK)),
             right.eq(crc == CRC32_RESIDUE),
             wrong.eq(self.i.p.data != identity[Mux(first, 0, count)]),
             self.bus.data.eq(self.i.p.data),

@@ -8,9 +8,9 @@ from amaranth import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.content import Section
 from hw.loader import load_bus
 from hw.ram import Ram
+from hw.section import Section
 
 __all__ = ["ContentRam", "Parameters"]
 
@@ -27,7 +27,8 @@ class ContentRam(wiring.Component):
         self._part = parts[number]
         self._number = number
         part = self._part
-        self._ram = Ram(width=8 * part.row_bytes, depth=part.depth, grain=8, init=init)
+        # Written only while loading, when nothing reads.
+        self._ram = Ram(width=8 * part.row_bytes, depth=part.depth, grain=8, init=init, ports=1)
         super().__init__(
             {
                 "bus": In(load_bus(parts)),

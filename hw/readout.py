@@ -8,7 +8,7 @@ from amaranth import Array, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.geometry import LayerGeometry
+from hw.geometry import WindowedGeometry
 from hw.streams import handover_port, result_stream
 from hw.widths import address_bits
 
@@ -29,7 +29,7 @@ class Readout(wiring.Component):
         active: Out(1). A register may change in this cycle.
     """
 
-    def __init__(self, layer: LayerGeometry, *, votes: int = 1):
+    def __init__(self, layer: WindowedGeometry, *, votes: int = 1):
         self._layer = layer
         self._votes = votes
         self._score_bits = layer.membrane_bits + (votes - 1).bit_length()

@@ -8,7 +8,7 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.geometry import LayerGeometry
+from hw.geometry import WindowedGeometry
 from hw.ram import Ram
 from hw.streams import event_stream
 
@@ -27,14 +27,23 @@ class Replay(wiring.Component):
             mark.
         o: Out(event_stream). The same sequence, ``groups`` times.
         wrote, read: Out(1). An event is written, or read, in this cycle (for counting).
+        active: Out(1). A register or the ring may change in this cycle.
 
     Memory: one RAM of ``buffer_depth`` events with a read and a write port.
     """
 
-    def __init__(self, layer: LayerGeometry):
+    def __init__(self, layer: WindowedGeometry):
         self._layer = layer
         signature = event_stream(layer.fan_in, layer.steps_in)
-        super().__init__({"i": In(signature), "o": Out(signature), "wrote": Out(1), "read": Out(1)})
+        super().__init__(
+            {
+                "i": In(signature),
+                "o": Out(signature),
+                "wrote": Out(1),
+                "read": Out(1),
+                "active": Out(1),
+            }
+        )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -60,6 +69,7 @@ class Replay(wiring.Component):
             ram.we.eq(self.i.valid & self.i.ready & ~self.i.p.last),
             self.wrote.eq(ram.we),
             self.read.eq(ram.re),
+            self.active.eq(self.i.valid | self.o.valid | ended | (read != write)),
         ]
         with m.If(ram.we):
             m.d.sync += write.eq(write + 1)

@@ -6,7 +6,7 @@ from amaranth import signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.geometry import address_bits
+from hw.widths import address_bits
 
 __all__ = ["event_stream", "handover_port", "load_stream", "result_stream"]
 

@@ -3,40 +3,69 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
-from amaranth.back import verilog
+from amaranth.back import rtlil, verilog
 
 from hw.accelerator import Accelerator
 from hw.config import HardwareConfig
-from hw.content import hex_files
+from hw.content import architecture_hash, hex_files
+from hw.gating import gating_verilog
+from hw.memory.technology import BuildPlatform, Technology
 from hw.ram import ram_verilog
 from spikeforge.files import write_atomically
 from spikeforge.network import Network
 from spikeforge.progress import progress
 
-__all__ = ["TOP", "generate_verilog", "write_rtl"]
+__all__ = ["TOP", "generate_rtlil", "generate_verilog", "write_rtl"]
 
 TOP = "accelerator"
+# Record fields of no bits: Verilog would take their declaration for two bits.
+_EMPTY_WIRE = re.compile(r"^  wire \[-1:0\] \S+ ?;\n", re.MULTILINE)
 
 
 def generate_verilog(network: Network, config: HardwareConfig) -> str:
-    """Verilog of the accelerator, with the network's name and architecture hash at its head.
-
-    Raises:
-        SpikeforgeError: If the network uses something without hardware so far.
-    """
+    """Verilog of the accelerator, with the network's name and architecture hash at its head."""
     accelerator = Accelerator(network, config)
     # The Yosys that comes with Amaranth from PyPI, not whatever the machine has.
     os.environ["AMARANTH_USE_YOSYS"] = "builtin"
     with progress("Generate the Verilog", None):
-        text = verilog.convert(accelerator, name=TOP, emit_src=False, strip_internal_attrs=True)
-    head = (
-        f"// Spikeforge accelerator for {network.name}: {config.lanes} lanes, "
-        f"memories: {config.memory.value}\n"
-        f"// Architecture {network.architecture_hash(**config.identity())}\n"
-    )
-    return head + text + "\n" + ram_verilog()
+        text = verilog.convert(
+            accelerator, name=TOP, platform=BuildPlatform(memory_technology=config.technology),
+            emit_src=False, strip_internal_attrs=True,
+        )  # fmt: skip
+    text = _EMPTY_WIRE.sub("", text)
+    architecture = architecture_hash(network, config)
+    head = f"// Spikeforge accelerator for {network.name}: {_choices(config)}\n"
+    head += f"// Architecture {architecture}\n"
+    return head + _with_hash(text, architecture) + "\n" + ram_verilog(text) + gating_verilog(text)
+
+
+def generate_rtlil(network: Network, config: HardwareConfig) -> str:
+    """The same accelerator as RTLIL text, with its flip-flops as cells, not yet optimized."""
+    return rtlil.convert(
+        Accelerator(network, config), name=TOP, emit_src=False,
+        platform=BuildPlatform(memory_technology=config.technology),
+    )  # fmt: skip
+
+
+def _choices(config: HardwareConfig) -> str:
+    """What the user chose, for the head of the file."""
+    words = [f"{config.lanes} lanes", f"memories: {config.memory.value}"]
+    if config.technology is not Technology.GENERIC:
+        words.append(f"technology: {config.technology.value}")
+    if config.clock_gating:
+        words.append("gated clocks")
+    return ", ".join(words)
+
+
+def _with_hash(text: str, architecture: str) -> str:
+    """The top module with the whole hash as a constant that simulators and netlists show."""
+    begin = text.index(f"module {TOP}(")
+    ports_end = text.index(");\n", begin) + 3
+    constant = f"  localparam [255:0] ARCHITECTURE = 256'h{architecture};\n"
+    return text[:ports_end] + constant + text[ports_end:]
 
 
 def write_rtl(network: Network, config: HardwareConfig, folder: Path) -> Path:

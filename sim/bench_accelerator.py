@@ -16,7 +16,7 @@ from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import FallingEdge, ReadOnly
+from cocotb.triggers import ClockCycles, FallingEdge, First, ReadOnly, RisingEdge
 
 from sim.job import JOB_VARIABLE, Job, Outcome, read_job
 from sim.scoreboard import Scoreboard
@@ -46,6 +46,9 @@ class _Bench:
         if self.job.content:
             await self._load(self.job.content)
         for _ in range(4):
+            await FallingEdge(dut.clk)
+        if not dut.loaded.value:  # memories of sums may still be cleared
+            await First(RisingEdge(dut.loaded), ClockCycles(dut.clk, _PATIENCE_CYCLES))
             await FallingEdge(dut.clk)
         assert int(dut.loaded.value), "content was sent, but the accelerator says not loaded"
 

@@ -59,8 +59,14 @@ def prepare_rtl(network: Network, config: HardwareConfig) -> Rtl:
     return Rtl(folder=folder, verilog=verilog, hex_text=hex_files(network, config))
 
 
-def build_model(rtl: Rtl, network: Network, config: HardwareConfig) -> Path:
+def build_model(rtl: Rtl, network: Network, config: HardwareConfig, *, brief: bool = False) -> Path:
     """Compile the batch model of generated RTL, or take the one from the cache.
+
+    Args:
+        rtl: The generated RTL.
+        network: What it was generated from.
+        config: And how.
+        brief: For a few images only: build faster what runs slower.
 
     Returns:
         The shared library for :class:`sim.model.Model`.
@@ -71,7 +77,8 @@ def build_model(rtl: Rtl, network: Network, config: HardwareConfig) -> Path:
     outside = interface(network, config)
     source = shim_source(outside)
     batch = batch_verilog(outside, rtl.verilog.read_text())
-    name = f"batch-{hashlib.sha256((source + batch + BUILD_OPTIONS).encode()).hexdigest()[:12]}"
+    kind = "brief" if brief else "batch"
+    name = f"{kind}-{hashlib.sha256((source + batch + BUILD_OPTIONS).encode()).hexdigest()[:12]}"
     built = rtl.folder / name
     library = built / "libmodel.so"
     with FileLock(str(built) + ".lock"):
@@ -85,7 +92,8 @@ def build_model(rtl: Rtl, network: Network, config: HardwareConfig) -> Path:
         shim.write_text(source)
         verilog.write_text(batch)
         with progress("Build the Verilated model", None):
-            build_shared_library(verilog, WRAPPER_TOP, shim, part, rtl.folder / f"{name}.log")
+            log = rtl.folder / f"{name}.log"
+            build_shared_library(verilog, WRAPPER_TOP, shim, part, log, brief=brief)
         shutil.rmtree(part / "obj", ignore_errors=True)
         part.replace(built)
     return library

@@ -5,28 +5,34 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.geometry import LayerGeometry, address_bits
-from hw.layer import PROBE_FIELDS
+from hw.geometry import NodeGeometry, WindowedGeometry
+from hw.memories import readout_memories
+from hw.probe import PROBE_FIELDS
+from hw.widths import address_bits
 from sim.activity import Activity, Operation, OperationKind
+from sim.counting_graph import count_graph_node
+from spikeforge.schema import Readout
 
 __all__ = ["activity_of"]
 
 
 def activity_of(
-    layers: tuple[LayerGeometry, ...],
+    layers: tuple[NodeGeometry, ...],
     counts: NDArray[np.uint64],
     images: int,
     interval_cycles: float,
     latency_cycles: float,
+    readout: Readout | None = None,
 ) -> Activity:
     """Sum up what the probes of a run counted.
 
     Args:
-        layers: Sizes of the layers.
+        layers: Sizes of the nodes.
         counts: Cycles in which each kind of work was done, shape (layers, len(PROBE_FIELDS)).
         images: Images of the run.
         interval_cycles: Mean cycles between results, back to back.
         latency_cycles: Mean cycles from an image's first event to its class.
+        readout: How the class is read (scatter networks; their read-out may keep rows).
     """
     reads: dict[str, float] = {}
     writes: dict[str, float] = {}
@@ -35,9 +41,15 @@ def activity_of(
         count = {
             field: float(number) / images for field, number in zip(PROBE_FIELDS, row, strict=True)
         }
+        if not isinstance(layer, WindowedGeometry):
+            operations += count_graph_node(layer, count, reads, writes)
+            continue
         _count_memories(layer, count, reads, writes)
         operations += _integration(layer, count)
         operations += _firing(layer, count) if layer.fires else _reading_out(layer, count)
+    if readout is not None:
+        for memory in readout_memories(layers[-1], readout):  # at most once a row
+            reads[memory.name] = writes[memory.name] = count["compared"]
     return Activity(
         images=images, interval_cycles=interval_cycles, latency_cycles=latency_cycles,
         reads_per_image=reads, writes_per_image=writes, operations=tuple(operations),
@@ -45,7 +57,7 @@ def activity_of(
 
 
 def _count_memories(
-    layer: LayerGeometry, count: dict[str, float], reads: dict[str, float],
+    layer: WindowedGeometry, count: dict[str, float], reads: dict[str, float],
     writes: dict[str, float],
 ) -> None:  # fmt: skip
     reads[f"{layer.name}_weight"] = count["row_read"]
@@ -58,7 +70,7 @@ def _count_memories(
         writes[f"{layer.name}_events"] = count["buffer_write"]
 
 
-def _integration(layer: LayerGeometry, count: dict[str, float]) -> list[Operation]:
+def _integration(layer: WindowedGeometry, count: dict[str, float]) -> list[Operation]:
     block = f"{layer.name}.integrate"
     added, handed = count["row_added"], count["handover"]
     membranes = layer.lanes * layer.membrane_bits
@@ -76,7 +88,7 @@ def _integration(layer: LayerGeometry, count: dict[str, float]) -> list[Operatio
     ]  # fmt: skip
 
 
-def _firing(layer: LayerGeometry, count: dict[str, float]) -> list[Operation]:
+def _firing(layer: WindowedGeometry, count: dict[str, float]) -> list[Operation]:
     block = f"{layer.name}.fire"
     steps = count["compared"]
     falling_bits = layer.threshold_bits + layer.steps.bit_length()
@@ -91,7 +103,7 @@ def _firing(layer: LayerGeometry, count: dict[str, float]) -> list[Operation]:
     ]  # fmt: skip
 
 
-def _reading_out(layer: LayerGeometry, count: dict[str, float]) -> list[Operation]:
+def _reading_out(layer: WindowedGeometry, count: dict[str, float]) -> list[Operation]:
     block = f"{layer.name}.readout"
     beats = count["compared"] + count["handover"] / layer.groups
     beat_bits = 1 + address_bits(layer.width) + layer.membrane_bits

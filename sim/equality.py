@@ -31,7 +31,8 @@ class Verdict:
 
     Attributes:
         images: Images compared, in every run.
-        items: Events and marks compared on the streams between layers, all runs together.
+        items: Events and marks on the streams between layers, and output membranes, that were
+            compared, all runs together.
         differences: The first difference of each run that has one, in words.
     """
 
@@ -77,7 +78,7 @@ def check(
             if text:
                 found.append(f"{name}: {text}")
     runs = 2 + (stalls is not None)
-    items = runs * sum(len(values) for values in wanted.values())
+    items = runs * (trace.outputs.size + sum(len(values) for values in wanted.values()))
     return Verdict(images=len(inputs), items=items, differences=tuple(found))
 
 

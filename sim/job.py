@@ -6,13 +6,13 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hw.interface import Field, Interface
 from sim.cycles import CycleCount
-from sim.reference import Trace, event_order
+from sim.equality import expected_items
+from sim.items import pack_items
+from sim.reference import Trace
 from spikeforge.files import write_atomically
+from spikeforge.network import Network
 
 __all__ = ["JOB_VARIABLE", "Job", "Outcome", "make_job", "read_job", "write_job"]
 
@@ -31,7 +31,9 @@ class Job:
         first: Cycle of each image's first accepted item, without stalls, shape (B,).
         result: Cycle of each image's class, without stalls, shape (B,).
         fields: Where address, level and so on lie, by port.
-        steps: T by layer name, to name a step in a message.
+        marks_in: Marks of the input stream an image.
+        windows: T by name of the windowed layers, to name a spike's step in a message.
+        marks: Marks an image that a layer sends, by its name.
         content: Bytes for the load stream; empty with initialized memories.
     """
 
@@ -42,7 +44,9 @@ class Job:
     first: list[int]
     result: list[int]
     fields: dict[str, dict[str, Field]]
-    steps: dict[str, int]
+    marks_in: int
+    windows: dict[str, int]
+    marks: dict[str, int]
     content: bytes
 
     @property
@@ -77,36 +81,26 @@ class Outcome:
 
 
 def make_job(
-    interface: Interface, trace: Trace, count: CycleCount, content: bytes, seed: int
-) -> Job:
+    network: Network, interface: Interface, trace: Trace, count: CycleCount, content: bytes,
+    seed: int,
+) -> Job:  # fmt: skip
     """Turn the reference's trace and the cycle model's count into what a bench compares."""
     fields = interface.fields
-    inputs = _payloads(trace.inputs, len(trace.inputs[0]), 1, fields["events__payload"], "")
-    taps = {}
-    for layer, part in zip(interface.layers, trace.layers, strict=True):
-        if part.levels is not None:
-            tap = fields[f"tap_{layer.name}"]
-            taps[layer.name] = _payloads(part.levels, layer.lanes, layer.steps, tap, "event.")
+    items, _ = pack_items(
+        network.input, fields["events__payload"], trace.inputs, interface.marks_in
+    )
+    taps = {
+        name: [value << fields[f"tap_{name}"]["event.last"].shift for value in values.tolist()]
+        for name, values in expected_items(network, interface, trace).items()
+    }
     return Job(
-        seed=seed, events=inputs, taps=taps, results=_results(interface, trace),
+        seed=seed, events=items.tolist(), taps=taps, results=_results(interface, trace),
         first=count.first.tolist(), result=count.result.tolist(), fields=fields,
-        steps={layer.name: layer.steps for layer in interface.layers},
+        marks_in=interface.marks_in,
+        windows={part.name: part.levels_out for part in interface.layers if part.marks_out == 1},
+        marks={part.name: part.marks_out for part in interface.layers},
         content=content if interface.loadable else b"",
     )  # fmt: skip
-
-
-def _payloads(
-    levels: NDArray[np.integer], lanes: int, steps: int, fields: dict[str, Field], prefix: str
-) -> list[int]:
-    """Events in stream order with a mark after each image (``steps`` 1: by address alone)."""
-    address, level = fields[f"{prefix}address"], fields[f"{prefix}level"]
-    mark = fields[f"{prefix}last"].put(1)
-    found = []
-    for image in levels:
-        order = event_order(image, lanes, steps) if steps > 1 else np.flatnonzero(image)
-        found += [address.put(int(n)) | level.put(int(image[n])) for n in order]
-        found.append(mark)
-    return found
 
 
 def _results(interface: Interface, trace: Trace) -> list[int]:

@@ -7,7 +7,7 @@ import ctypes
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from hw.interface import Interface
 from hw.layer import PROBE_FIELDS
+from sim.items import pack_items, quiet_cycles, stream_capacity
+from sim.shim import tap_names
 from spikeforge.errors import SpikeforgeError
 
-__all__ = ["Batch", "Model", "pack_events"]
+__all__ = ["Batch", "Model", "Stalls"]
 
 _POINTER = ctypes.c_void_p
 _FOLDER = threading.Lock()
@@ -34,6 +36,8 @@ class Batch:
         first: Cycle in which each image's first item was accepted, shape (B,).
         result: Cycle in which its class was valid, shape (B,).
         counts: Work done, shape (layers, len(PROBE_FIELDS)), summed over the images.
+        streams: What moved over the streams between the layers, by layer name: the tap's values in
+            order (a recorded run only).
     """
 
     classes: NDArray[np.int64]
@@ -41,19 +45,46 @@ class Batch:
     first: NDArray[np.int64]
     result: NDArray[np.int64]
     counts: NDArray[np.uint64]
+    streams: dict[str, NDArray[np.uint64]] = field(default_factory=dict)
 
 
-def pack_events(
-    interface: Interface, levels: NDArray[np.uint8]
-) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """Input events of B images as the port takes them, in ascending address, and their offsets."""
-    layout = interface.fields["events__payload"]
-    image, address = np.nonzero(levels)
-    payload = address << layout["address"].shift
-    payload |= levels[image, address].astype(np.int64) << layout["level"].shift
-    offsets = np.zeros(len(levels) + 1, np.int64)
-    np.cumsum(np.count_nonzero(levels, axis=1), out=offsets[1:])
-    return payload.astype(np.uint32), offsets
+@dataclass(frozen=True, kw_only=True)
+class Stalls:
+    """Random reluctance of the streams, for a careful run.
+
+    Attributes:
+        seed: Seed of the pattern, above 0.
+        offer: Chance, in each cycle, that the next input item is offered.
+        take: Chance that a result beat is taken.
+        passing: Chance that a link between layers moves (hardware with ``stall_links`` only).
+    """
+
+    seed: int = 1
+    offer: float = 0.7
+    take: float = 0.5
+    passing: float = 0.7
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Recording:
+    """Buffers that the model fills: a row for each tap."""
+
+    names: list[str]
+    values: NDArray[np.uint64]
+    lengths: NDArray[np.int64]
+
+    def streams(self) -> dict[str, NDArray[np.uint64]]:
+        """What each tap showed, by layer name.
+
+        Raises:
+            SpikeforgeError: If a buffer was too short, which would hide what came after.
+        """
+        if (self.lengths >= self.values.shape[1]).any():
+            raise SpikeforgeError("a stream moves more than its network can send: the RTL babbles")
+        return {
+            name.removeprefix("tap_"): row[:length]
+            for name, row, length in zip(self.names, self.values, self.lengths, strict=True)
+        }
 
 
 class _Ports:
@@ -144,6 +175,8 @@ class Model:
         self.clock.tick(2)
         self.io.rst = 0
         self.clock.tick(4)
+        while not self.interface.loadable and not self.io.loaded:
+            self.clock.tick()  # memories of sums are cleared row by row
 
     def load(self, content: bytes) -> None:
         """Send content over the load stream.
@@ -157,41 +190,85 @@ class Model:
             why = reason.get(self.io.load_error, "it is incomplete")
             raise SpikeforgeError(f"the accelerator refuses the content: {why}")
 
-    def run(self, levels: NDArray[np.uint8], *, single: bool = False) -> Iterator[int | Batch]:
-        """Run encoded images, without stalls; yields how many are done, and at last the batch.
+    def run(
+        self,
+        inputs: NDArray[np.uint8],
+        *,
+        single: bool = False,
+        stalls: Stalls | None = None,
+        record: bool = False,
+    ) -> Iterator[int | Batch]:
+        """Run encoded images; yields how many are done, and at last the batch.
 
         Args:
-            levels: k of every input, shape (B, inputs).
-            single: Offer each image only after the result of the one before.
+            inputs: Encoded images, as the reference takes them.
+            single: Offer each image only when the one before is through.
+            stalls: Let the streams stall at random; none by default.
+            record: Keep what moves over the streams between the layers.
         """
-        images = len(levels)
-        outputs = self.interface.layers[-1].width
-        events, offsets = pack_events(self.interface, levels)
+        outside = self.interface
+        images = len(inputs)
+        items, offsets = pack_items(
+            outside.input, outside.fields["events__payload"], inputs, outside.marks_in
+        )
+        batch = self._begin(items, offsets, images, single)
+        recording = self._watch(stalls, items, record)
+        done = quiet = 0
+        while not self._call("sf_through"):
+            before = done
+            done = self._call("sf_run", ctypes.c_int64(_CHUNK_CYCLES))
+            quiet = 0 if done > before else quiet + _CHUNK_CYCLES
+            if quiet > self._patience_cycles(offsets, stalls):
+                raise SpikeforgeError(f"the RTL gives no result after image {done}: it hangs")
+            yield done
+        if recording is not None and record:
+            batch.streams.update(recording.streams())
+        yield batch
+
+    def _begin(
+        self, items: NDArray[np.uint64], offsets: NDArray[np.int64], images: int, single: bool
+    ) -> Batch:
         batch = Batch(
             classes=np.full(images, -1, np.int64),
-            membranes=np.zeros((images, outputs), np.int64),
+            membranes=np.zeros((images, self.interface.outputs), np.int64),
             first=np.full(images, -1, np.int64),
             result=np.full(images, -1, np.int64),
             counts=np.zeros((len(self.interface.layers), len(PROBE_FIELDS)), np.uint64),
         )
         arrays = (batch.classes, batch.membranes, batch.first, batch.result, batch.counts)
-        pointers = [array.ctypes.data_as(_POINTER) for array in (events, offsets)]
-        self._call("sf_start", *pointers, ctypes.c_int64(images), ctypes.c_int(single),
+        pointers = [array.ctypes.data_as(_POINTER) for array in (items, offsets)]
+        self._held: tuple[object, ...] = (items, offsets, *arrays)  # the model uses them
+        self._call("sf_start", *pointers, ctypes.c_int64(images),
+                   ctypes.c_int(single), ctypes.c_int64(quiet_cycles(self.interface)),
                    *(array.ctypes.data_as(_POINTER) for array in arrays))  # fmt: skip
-        done = quiet = 0
-        while done < images:
-            before = done
-            done = self._call("sf_run", ctypes.c_int64(_CHUNK_CYCLES))
-            quiet = 0 if done > before else quiet + _CHUNK_CYCLES
-            if quiet > self._patience_cycles():
-                raise SpikeforgeError(f"the RTL gives no result after image {done}: it hangs")
-            yield done
-        yield batch
+        return batch
 
-    def _patience_cycles(self) -> int:
+    def _watch(
+        self, stalls: Stalls | None, items: NDArray[np.uint64], record: bool
+    ) -> _Recording | None:
+        """Switch to the careful run, where stalls or recordings are asked for."""
+        if stalls is None and not record:
+            return None
+        names = tap_names(self.interface)
+        capacity = stream_capacity(self.interface, len(items)) if record else 0
+        recording = _Recording(
+            names=names, values=np.zeros((len(names), capacity), np.uint64),
+            lengths=np.zeros(len(names), np.int64),
+        )  # fmt: skip
+        self._held += (recording,)
+        pattern = stalls or Stalls(seed=0)
+        chances = (pattern.offer, pattern.take, pattern.passing)
+        self._call("sf_careful", ctypes.c_uint64(pattern.seed),
+                   *(ctypes.c_int(round(256 * chance)) for chance in chances),
+                   recording.values.ctypes.data_as(_POINTER), ctypes.c_int64(capacity),
+                   recording.lengths.ctypes.data_as(_POINTER))  # fmt: skip
+        return recording
+
+    def _patience_cycles(self, offsets: NDArray[np.int64], stalls: Stalls | None) -> int:
         """No image takes longer than this, whatever it holds."""
-        return sum(2 * part.groups * (part.fan_in + part.steps + part.width + 8)
-                   for part in self.interface.layers)  # fmt: skip
+        slowest = 64 if stalls is None else 1024
+        return slowest * (sum(part.width + 64 for part in self.interface.layers)
+                          + int(np.diff(offsets).max())) * 64  # fmt: skip
 
     @property
     def cycle(self) -> int:

@@ -32,6 +32,8 @@ class Scoreboard:
         self._message = ""
         self._result_fields = job.fields["result__payload"]
         self._mark = job.fields["events__payload"]["last"]
+        self._marks_sent = 0
+        self._marks_seen = dict.fromkeys(job.taps, 0)
 
     @property
     def finished(self) -> bool:
@@ -42,7 +44,9 @@ class Scoreboard:
         """An input item was accepted."""
         if self._new_image:
             self._sent.append(cycle)
-        self._new_image = bool(self._mark.take(payload))
+        self._marks_sent += self._mark.take(payload)
+        ended = bool(self._mark.take(payload)) and self._marks_sent % self._job.marks_in == 0
+        self._new_image = ended
 
     def tapped(self, layer: str, value: int) -> None:
         """The state of a layer's output stream in a cycle."""
@@ -56,8 +60,13 @@ class Scoreboard:
         expected = wanted[number] if number < len(wanted) else None
         if got != expected:
             self._event_mismatches += 1
-            self._note(f"layer {layer}, event {number}: the RTL sends {self._event(layer, got)}, "
+            image, step = divmod(self._marks_seen[layer], self._job.marks[layer])
+            where = f"layer {layer}, image {image}"
+            where += f", step {step}" if layer not in self._job.windows else ""
+            self._note(f"{where}: the RTL sends {self._event(layer, got)}, "
                        f"the reference {self._event(layer, expected)}")  # fmt: skip
+        if expected is not None:
+            self._marks_seen[layer] += fields["event.last"].take(expected)
 
     def answered(self, payload: int, cycle: int) -> None:
         """A beat of the result stream was taken."""
@@ -119,11 +128,13 @@ class Scoreboard:
         if value is None:
             return "nothing more"
         fields: dict[str, Field] = self._job.fields[f"tap_{layer}"]
+        windowed = layer in self._job.windows
         if fields["event.last"].take(value):
-            return "the end of the image"
-        level = fields["event.level"].take(value)
-        step = self._job.steps[layer] - level
-        return f"neuron {fields['event.address'].take(value)} at step {step} (k = {level})"
+            return "the end of the image" if windowed else "the end of the step"
+        level, address = fields["event.level"].take(value), fields["event.address"].take(value)
+        if not windowed:
+            return f"neuron {address} (level {level})"
+        return f"neuron {address} at step {self._job.windows[layer] - level} (k = {level})"
 
     def _result(self, value: int | None) -> str:
         if value is None:

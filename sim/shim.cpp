@@ -15,16 +15,27 @@ struct Model {
   uint64_t cycle = 0;
 
   // The running batch; all arrays belong to the caller.
-  const uint32_t* events = nullptr;  // payloads, as the port takes them
+  const uint64_t* items = nullptr;  // payloads, as the port takes them, marks included
   const int64_t* offsets = nullptr;
   int64_t images = 0, sent = 0, done = 0, position = 0;
-  bool single = false;
+  bool single = false;  // offer an image only when the one before is through
+  uint64_t quiet = 0;   // cycles without any work after which nothing of an image is left
+  uint64_t rested = 0;  // cycle in which these are over
   int64_t* classes = nullptr;
   int64_t* membranes = nullptr;
   int64_t* first = nullptr;
   int64_t* result = nullptr;
   uint64_t* counts = nullptr;
   uint64_t origin = 0;
+
+  // Stalls and recordings, for the careful run only.
+  bool careful = false;
+  uint64_t random = 0;  // state of the generator; 0: nothing stalls
+  uint32_t offer_256 = 256, take_256 = 256, pass_256 = 256;  // chances in 256
+  bool offered = false, taking = true, wanted = true;
+  uint64_t* records[STREAMS ? STREAMS : 1] = {};
+  int64_t capacity = 0;
+  int64_t* recorded = nullptr;
 };
 
 int64_t sign_extend(uint64_t value, int bits) {
@@ -68,14 +79,19 @@ void empty(Tally& tally, uint64_t* counts) {
   tally.cycles = 0;
 }
 
-// Present the next event or mark, if there is one to present now.
-void present(Model* m) {
+// Present the next item, if there is one to present now.
+void present(Model* m, bool willing) {
   Vmodel& top = *m->top;
-  bool waiting = m->single && m->position == 0 && m->done < m->sent;
-  top.events__valid = m->sent < m->images && !waiting;
-  if (!top.events__valid) return;
-  int64_t begin = m->offsets[m->sent], end = m->offsets[m->sent + 1];
-  top.events__payload = begin + m->position < end ? m->events[begin + m->position] : 1;
+  bool resting = m->single && m->position == 0 && (m->done < m->sent || m->cycle < m->rested);
+  top.events__valid = m->sent < m->images && !resting && willing;
+  if (top.events__valid) top.events__payload = m->items[m->offsets[m->sent] + m->position];
+}
+
+void rest(Model* m) { m->rested = m->cycle + 1 + m->quiet; }
+
+// All images are answered, and nothing of the last one is left.
+bool through(const Model* m) {
+  return m->done == m->images && m->sent == m->images && m->cycle >= m->rested;
 }
 
 // Ready and the result hang on registers alone, so they are settled before the inputs are.
@@ -83,27 +99,81 @@ void take_input(Model* m) {
   Vmodel& top = *m->top;
   if (!(top.events__valid && top.events__ready)) return;
   if (m->position == 0) m->first[m->sent] = m->cycle - m->origin;
-  if (top.events__payload & 1) {
+  m->position++;
+  if (m->offsets[m->sent] + m->position == m->offsets[m->sent + 1]) {
     m->position = 0;
     m->sent++;
-  } else {
-    m->position++;
+    rest(m);
   }
 }
 
 void take_result(Model* m) {
   Vmodel& top = *m->top;
-  if (!top.result__valid) return;  // always taken
+  if (!top.result__valid) return;
   uint64_t beat = top.result__payload;
   int64_t index = field(beat, INDEX_SHIFT, INDEX_BITS);
   if (beat & 1) {
     m->classes[m->done] = index;
     m->result[m->done] = m->cycle - m->origin;
     m->done++;
+    rest(m);
   } else {
     m->membranes[m->done * OUTPUTS + index] =
         sign_extend(field(beat, MEMBRANE_SHIFT, MEMBRANE_BITS), MEMBRANE_BITS);
   }
+}
+
+void count(Model* m, Tally& tally) {
+  Vmodel& top = *m->top;
+#define COUNT(N, NAME) tally.bytes[N] += spread(top.NAME);
+  EACH_PROBE(COUNT)
+  if (m->quiet) {
+    uint64_t work = 0;
+#define WORK(N, NAME) work |= top.NAME;
+    EACH_PROBE(WORK)
+    if (work) rest(m);
+  }
+  if (++tally.cycles == TALLY_CYCLES) empty(tally, m->counts);
+}
+
+// True with a chance of so many in 256 (xorshift64*); always, where nothing stalls.
+bool chance(Model* m, uint32_t of_256) {
+  if (!m->random) return true;
+  m->random ^= m->random >> 12;
+  m->random ^= m->random << 25;
+  m->random ^= m->random >> 27;
+  return (m->random * 0x2545F4914F6CDD1Du >> 56) < of_256;
+}
+
+// Keep what moves over the streams between the layers in this cycle.
+void record(Model* m) {
+  Vmodel& top = *m->top;
+#define RECORD(N, NAME, MOVES)                                            \
+  if ((top.NAME & MOVES) == MOVES && m->recorded[N] < m->capacity)        \
+    m->records[N][m->recorded[N]++] = top.NAME;
+  EACH_TAP(RECORD)
+}
+
+// One cycle with stalls and recordings; everything is settled before anything is looked at.
+void careful_cycle(Model* m) {
+  Vmodel& top = *m->top;
+  m->offered = m->offered || chance(m, m->offer_256);
+  present(m, m->offered);
+#if HAS_STALLS
+  uint64_t held = 0;
+  for (int n = 0; n < LINKS; n++) held |= uint64_t{!chance(m, m->pass_256)} << n;
+  top.stalls = held;
+#endif
+  // The shell passes ready on a cycle later: what is wanted now counts in the next cycle.
+  m->taking = m->wanted;
+  m->wanted = chance(m, m->take_256);
+  top.result__ready = m->wanted;
+  top.eval();
+  if (m->recorded) record(m);
+  if (top.events__valid && top.events__ready) m->offered = false;
+  take_input(m);
+  if (m->taking) take_result(m);
+  step(m);
 }
 
 }  // namespace
@@ -161,48 +231,76 @@ int sf_load(void* handle, const uint8_t* bytes, int64_t count) {
   }
   m->top->load__valid = 0;
 #endif
+  // Memories of sums are cleared row by row before the accelerator says so.
+  for (int n = 0; n < SUM_ROWS; n++) sf_tick(m);
   for (int n = 0; n < 8; n++) sf_tick(m);
   return m->top->loaded;
 }
 
 // Begin a batch on an idle accelerator; sf_run then carries it on.
-void sf_start(void* handle, const uint32_t* events, const int64_t* offsets, int64_t images,
-              int single, int64_t* classes, int64_t* membranes, int64_t* first, int64_t* result,
-              uint64_t* counts) {
+void sf_start(void* handle, const uint64_t* items, const int64_t* offsets, int64_t images,
+              int single, int64_t quiet, int64_t* classes, int64_t* membranes, int64_t* first,
+              int64_t* result, uint64_t* counts) {
   auto* m = static_cast<Model*>(handle);
-  m->events = events;
+  m->items = items;
   m->offsets = offsets;
   m->images = images;
   m->single = single;
+  m->quiet = quiet;
+  m->rested = 0;
   m->sent = m->done = m->position = 0;
   m->classes = classes;
   m->membranes = membranes;
   m->first = first;
   m->result = result;
   m->counts = counts;
+  m->careful = false;
+  m->random = 0;
+  m->recorded = nullptr;
+  m->offered = false;
+  m->taking = m->wanted = true;
   m->top->events__valid = 0;
   m->top->result__ready = 1;
   sf_tick(m);  // the shell passes ready on a cycle later
   m->origin = m->cycle;
 }
 
+// After sf_start: stall streams at random (seed 0: not at all), record what the taps show.
+void sf_careful(void* handle, uint64_t seed, int offer_256, int take_256, int pass_256,
+                uint64_t* records, int64_t capacity, int64_t* recorded) {
+  auto* m = static_cast<Model*>(handle);
+  m->careful = true;
+  m->random = seed;
+  m->offer_256 = offer_256;
+  m->take_256 = take_256;
+  m->pass_256 = pass_256;
+  for (int n = 0; n < STREAMS; n++) m->records[n] = records + n * capacity;
+  m->capacity = capacity;
+  m->recorded = recorded;
+}
+
 // Run for up to a number of cycles; returns how many images are done.
 int64_t sf_run(void* handle, int64_t cycles) {
   auto* m = static_cast<Model*>(handle);
-  Vmodel& top = *m->top;
   Tally tally;
-  for (int64_t n = 0; n < cycles && m->done < m->images; n++) {
-    present(m);
-    take_input(m);
-    take_result(m);
-    step(m);
-#define COUNT(N, NAME) tally.bytes[N] += spread(top.NAME);
-    EACH_PROBE(COUNT)
-    if (++tally.cycles == TALLY_CYCLES) empty(tally, m->counts);
+  for (int64_t n = 0; n < cycles && !through(m); n++) {
+    if (m->careful) {
+      careful_cycle(m);
+    } else {
+      present(m, true);
+      if (SETTLE) m->top->eval();
+      take_input(m);
+      take_result(m);
+      step(m);
+    }
+    count(m, tally);
   }
   empty(tally, m->counts);
   return m->done;
 }
+
+// Whether the batch is over, the rest of its last image included.
+int sf_through(void* handle) { return through(static_cast<Model*>(handle)); }
 
 uint64_t sf_cycle(void* handle) { return static_cast<Model*>(handle)->cycle; }
 

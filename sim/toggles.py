@@ -16,15 +16,12 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from amaranth.back import rtlil
 from numpy.typing import NDArray
 
-from hw.accelerator import Accelerator
 from hw.config import HardwareConfig
 from hw.content import load_bytes
 from hw.interface import interface
-from hw.memory.technology import BuildPlatform
-from hw.verilog import TOP, generate_verilog
+from hw.verilog import TOP, generate_rtlil, generate_verilog
 from sim.items import pack_items
 from sim.verilator import build_environment
 from spikeforge.errors import SpikeforgeError
@@ -134,10 +131,7 @@ def count_toggles(
     Raises:
         SpikeforgeError: If the simulator cannot be built or does not finish.
     """
-    text = rtlil.convert(
-        Accelerator(network, config), name=TOP, emit_src=False,
-        platform=BuildPlatform(memory_technology=config.technology),
-    )  # fmt: skip
+    text = generate_rtlil(network, config)
     program = _build(network, config, folder)
     outside = interface(network, config)
     items, _ = pack_items(

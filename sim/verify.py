@@ -87,7 +87,12 @@ def verify(
     outside = interface(network, config)
     trace = run_reference(network, levels)
     job = make_job(
-        outside, trace, count_cycles(outside.layers, trace), load_bytes(network, config), seed
+        network,
+        outside,
+        trace,
+        count_cycles(outside.layers, trace),
+        load_bytes(network, config),
+        seed,
     )
     built = _build(rtl, outside, wave is not None)
     with tempfile.TemporaryDirectory(prefix="spikeforge-bench-") as name:

@@ -3,7 +3,8 @@
 Three things cost a compiled model time, and change nothing in what the accelerator computes:
 
 - A clock cycle takes two calls, one for each edge. In the copy for batches **both edges count**
-  (``edge`` for ``posedge``), so a cycle is one call.
+  (``edge`` for ``posedge``), so a cycle is one call. Clock-gating cells have a variant for it
+  (``hw/icg.v``), chosen by a macro.
 - Everything that hangs on an input is evaluated in each call. Reset, the load stream and the
   result's ready reach far; the shell passes them on a cycle later, through registers of its own.
   The load stream never stalls (hw.loader), and in a batch the result is always taken.
@@ -14,6 +15,8 @@ All other ports go straight through. cocotb runs the Verilog as it is, and must 
 
 from __future__ import annotations
 
+import re
+
 from hw.interface import Interface
 from hw.verilog import TOP
 
@@ -21,13 +24,13 @@ __all__ = ["WRAPPER_TOP", "batch_verilog"]
 
 WRAPPER_TOP = "shell"
 _DELAYED = ("rst", "load__payload", "load__valid", "result__ready")
-_EDGE = "posedge clk"
+_EDGE = re.compile(r"posedge (\w*clk)\b")
 
 
 def batch_verilog(interface: Interface, verilog: str) -> str:
     """Text of the shell and, in it, of the accelerator whose Verilog is given."""
-    assert _EDGE in verilog
-    return _shell(interface) + verilog.replace(_EDGE, "edge clk")
+    assert _EDGE.search(verilog)
+    return "`define SPIKEFORGE_BOTH_EDGES\n" + _shell(interface) + _EDGE.sub(r"edge \1", verilog)
 
 
 def _shell(interface: Interface) -> str:

@@ -25,7 +25,7 @@ class Finding:
 
     Attributes:
         seed: The seed.
-        items: Events and marks that were compared.
+        items: Events, marks and membranes that were compared.
         differences: The first difference of each run that had one; an error of the tools counts.
     """
 

@@ -129,7 +129,10 @@ def test_a_misspelt_rule(refused, recipe, data, tmp_path):
 
 def test_a_misspelt_recipe(refused):
     said = refused("run", "--recipe", "mnist-tinny")
-    assert "no recipe 'mnist-tinny' (did you mean 'mnist-tiny'?); there are mnist-mlp" in said
+    assert (
+        "no recipe 'mnist-tinny' (did you mean 'mnist-tiny'?); there are mnist-cnn, mnist-mlp"
+        in said
+    )
     assert "none.toml: no such recipe file" in refused("train", "none.toml", "--out", "x")
 
 

@@ -49,7 +49,7 @@ def clocked():
 @pytest.fixture(scope="session")
 def layer_geometry():
     """One layer's sizes with sensible values for what a test leaves out."""
-    from hw.geometry import LayerGeometry
+    from hw.geometry import WindowedGeometry
 
     def make(**given):
         usual = {
@@ -57,6 +57,6 @@ def layer_geometry():
             "weight_bits": 4, "membrane_bits": 10, "threshold_bits": 5,
             "threshold_per_neuron": False, "bias_bits": 0,
         }  # fmt: skip
-        return LayerGeometry(**{**usual, **given})
+        return WindowedGeometry(**{**usual, **given})
 
     return make

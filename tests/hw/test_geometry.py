@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from hw.config import configure
-from hw.geometry import address_bits, geometry
+from hw.geometry import geometry
+from hw.widths import address_bits
 
 
 def test_every_size_follows_from_network_and_lanes(networks):

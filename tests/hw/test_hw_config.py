@@ -49,3 +49,14 @@ def test_architecture_depends_on_lanes_and_not_on_how_content_gets_in(network):
 
     assert identity(2, MemoryMode.LOAD) != identity(3, MemoryMode.LOAD)
     assert identity(2, MemoryMode.LOAD) == identity(2, MemoryMode.INIT)
+
+
+@pytest.mark.parametrize(("zeros", "skips"), [(0, False), (1, False), (2, True), (4, True)])
+def test_zero_rows_are_skipped_where_that_saves_a_quarter_of_the_rows(networks, zeros, skips):
+    """4 inputs and one block of two lanes: 4 rows, and 2 of the read-out."""
+    weight = [[0 if n < zeros else 1 for n in range(4)]] * 2
+    hidden = networks.Numbers(weight=weight, threshold=3)
+    network = networks.network_of(hidden, networks.Numbers(weight=[[1, 1]] * 2), input_steps=4)
+    assert configure(network, 2).skip_zero_rows is skips
+    assert not configure(network, 2, skip_zero_rows=False).skip_zero_rows
+    assert configure(network, 2, skip_zero_rows=True).skip_zero_rows

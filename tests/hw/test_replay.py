@@ -8,8 +8,8 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 import hw.replay
-from hw.geometry import address_bits
 from hw.replay import Replay
+from hw.widths import address_bits
 
 
 class _Ram(wiring.Component):

@@ -62,7 +62,7 @@ def test_a_failing_build_names_its_log(tmp_path, verilog, shim, program):
 
 
 def test_the_same_network_is_built_once(tiny, monkeypatch):
-    def refuse(*_):
+    def refuse(*_, **__):
         raise AssertionError("built again")
 
     monkeypatch.setattr(sim.build, "build_shared_library", refuse)
@@ -78,7 +78,7 @@ def test_other_lanes_are_another_model(tiny, networks):
 
 
 def test_a_build_that_fails_leaves_nothing_that_looks_built(networks, monkeypatch):
-    def broken(verilog, top, shim, folder, log):
+    def broken(verilog, top, shim, folder, log, *, brief):
         (folder / "libmodel.so").write_text("half")
         raise SpikeforgeError("stopped")
 
