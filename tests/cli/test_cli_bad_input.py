@@ -124,7 +124,7 @@ def test_a_wrong_recipe(refused, recipe, tmp_path, old, new, message):
 def test_a_misspelt_rule(refused, recipe, data, tmp_path):
     path = recipe("seed = 3", 'rule = "windwed"')
     said = refused("train", path, "--data", data, "--out", tmp_path / "net")
-    assert "rule must be one of windowed, not 'windwed' (did you mean 'windowed'?)" in said
+    assert "rule must be one of stdbp, windowed, not 'windwed' (did you mean 'windowed'?)" in said
 
 
 def test_a_misspelt_recipe(refused):

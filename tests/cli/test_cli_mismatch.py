@@ -48,7 +48,7 @@ def test_verify_names_layer_step_and_neuron(run_command, finished_run, data, spo
     assert re.fullmatch("without stalls" + pattern, steady)
     assert re.fullmatch("with random stalls" + pattern, stalled)
     said = done.err.strip().splitlines()[-1]
-    pattern = r"mismatch: layer hidden1, event \d+: the RTL sends (.+), the reference (.+)"
+    pattern = r"mismatch: layer hidden1, image \d+: the RTL sends (.+), the reference (.+)"
     rtl, reference = re.fullmatch(pattern, said).groups()
     assert rtl != reference
     assert re.fullmatch(r"neuron \d at step \d+ \(k = \d+\)", reference)

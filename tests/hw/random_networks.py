@@ -127,4 +127,4 @@ def random_case(
     lanes = int(fixed.get("lanes", rng.integers(1, max(sizes[1:]) + 1)))
     lanes = min(lanes, max(sizes[1:]))
     memory = MemoryMode(fixed.get("memory", ["load", "init"][rng.integers(2)]))
-    return Case(network, configure(network, lanes, memory), levels, shares)
+    return Case(network, configure(network, lanes, memory, skip_zero_rows=False), levels, shares)

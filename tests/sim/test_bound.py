@@ -32,7 +32,7 @@ def _fan_out(layer, shape, address):
 def test_bound_is_that_of_every_event_on_the_streams(seed):
     case = random_case(seed, images=3)
     network = case.network
-    config = configure(network, max(1, seed % 4))
+    config = configure(network, max(1, seed % 4), skip_zero_rows=False)
     trace = run_reference(network, case.inputs)
     found = bound_cycles_of_layers(geometry(network, config), trace)
     streams, shapes = Streams(network, {}), map_shapes(network)
@@ -67,3 +67,12 @@ def test_bound_of_an_image_is_that_of_its_busiest_layer():
     every = np.stack(list(bound_cycles_of_layers(layers, trace).values()))
     assert bound_cycles(layers, trace).tolist() == every.max(axis=0).tolist()
     assert len(every) == sum(isinstance(layer, Dense | Conv2d) for layer in case.network.layers)
+
+
+def test_where_zero_rows_are_skipped_only_stored_ones_count(networks):
+    network = networks.network_of(
+        networks.Numbers(weight=[[1, 0, 0], [2, 0, 0], [3, 0, 1], [4, 0, 1]]), input_steps=2
+    )
+    layers = geometry(network, configure(network, 2, skip_zero_rows=True))
+    trace = run_reference(network, np.array([[1, 1, 1], [0, 2, 0], [0, 0, 2]], np.uint8))
+    assert bound_cycles(layers, trace).tolist() == [2 + 0 + 1, 0, 1]

@@ -3,9 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim.model import pack_events
+from hw.interface import Field
+from sim.items import pack_items
 from sim.reference import event_order, run_reference
 from spikeforge.errors import SpikeforgeError
+from spikeforge.schema import InputSpec
 
 
 def test_one_image_by_hand_through_the_ports(tiny):
@@ -66,12 +68,46 @@ def test_running_without_content_is_refused_not_endless(tiny):
 
 def test_packed_events_are_in_ascending_address(tiny):
     levels = np.array([[0, 2, 4], [0, 0, 0], [1, 0, 0]], np.uint8)
-    events, offsets = pack_events(tiny.interface, levels)
     fields = tiny.interface.fields["events__payload"]
-    assert offsets.tolist() == [0, 2, 2, 3]
-    assert [(fields["address"].take(int(e)), fields["level"].take(int(e))) for e in events] == [
-        (1, 2), (2, 4), (0, 1),
+    items, offsets = pack_items(tiny.network.input, fields, levels, 1)
+    assert offsets.tolist() == [0, 3, 4, 6]
+    assert _seen(items, fields) == [(1, 2), (2, 4), "mark", "mark", (0, 1), "mark"]
+
+
+def _seen(items, fields):
+    """Address and level of events, and marks."""
+    values = [int(item) for item in items]
+    return [
+        "mark" if fields["last"].take(value)
+        else (fields["address"].take(value), fields["level"].take(value))
+        for value in values
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_steps_are_closed_by_marks_and_maps_go_channels_last(channels):
+    """Four pixels a channel; level k spikes at step T - k, the wire address is hw * C + c."""
+    spec = InputSpec(coding="ttfs_levels", shape=(channels, 2, 2), steps=3)
+    fields = {"last": Field(0, 1), "address": Field(1, 4), "level": Field(5, 1)}
+    image = np.zeros((1, channels * 4), np.uint8)
+    image[0, 1] = 3  # channel 0, second pixel: first step
+    image[0, -1] = 1  # last channel, last pixel: last step
+    items, offsets = pack_items(spec, fields, image, 3)
+    assert offsets.tolist() == [0, 5]
+    assert _seen(items, fields) == [
+        (channels, 1), "mark", "mark", (4 * channels - 1, 1), "mark",
+    ]  # fmt: skip
+
+
+def test_graded_values_come_in_every_step_and_spikes_where_they_are():
+    fields = {"last": Field(0, 1), "address": Field(1, 2), "level": Field(3, 8)}
+    graded = InputSpec(coding="graded", shape=(1, 1, 3), steps=2, bits=8)
+    items, _ = pack_items(graded, fields, np.array([[0, 200, 7]], np.uint8), 2)
+    assert _seen(items, fields) == [(1, 200), (2, 7), "mark", (1, 200), (2, 7), "mark"]
+    spikes = InputSpec(coding="spikes", shape=(1, 1, 3), steps=2)
+    given = np.array([[[1, 0, 1], [0, 0, 0]]], np.uint8)
+    items, _ = pack_items(spikes, fields, given, 2)
+    assert _seen(items, fields) == [(0, 1), (2, 1), "mark", "mark"]
 
 
 def test_progress_counts_images_and_ends_with_the_batch(tiny):

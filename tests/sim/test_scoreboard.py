@@ -19,7 +19,7 @@ def job(tiny_case):
     outside = interface(network, config)
     trace = run_reference(network, tiny_case.levels[:IMAGES])
     count = count_cycles(outside.layers, trace)
-    return make_job(outside, trace, count, load_bytes(network, config), seed=1)
+    return make_job(network, outside, trace, count, load_bytes(network, config), seed=1)
 
 
 def _play(job, *, taps=None, results=None, first=None, result=None):
@@ -63,11 +63,12 @@ def test_a_wrong_event_is_named_by_layer_neuron_and_step(job):
     taps = list(job.taps["hidden"])
     at = next(n for n, value in enumerate(taps) if _decode(job, value)[1] > 1)
     neuron, level = _decode(job, taps[at])
+    image = sum(job.fields["tap_hidden"]["event.last"].take(value) for value in taps[:at])
     taps[at] = _event(job, neuron, level - 1)
     outcome = _play(job, taps=taps).outcome("bench", stalled=False)
     assert outcome.event_mismatches == 1
     assert outcome.message == (
-        f"layer hidden, event {at}: the RTL sends neuron {neuron} at step {4 - level + 1} "
+        f"layer hidden, image {image}: the RTL sends neuron {neuron} at step {4 - level + 1} "
         f"(k = {level - 1}), the reference neuron {neuron} at step {4 - level} (k = {level})"
     )
 
@@ -79,7 +80,7 @@ def test_swapped_events_are_two_differences_and_the_first_is_named(job):
     taps[at], taps[at + 1] = taps[at + 1], taps[at]
     outcome = _play(job, taps=taps).outcome("bench", stalled=True)
     assert outcome.event_mismatches == 2
-    assert outcome.message.startswith(f"layer hidden, event {at}: ")
+    assert outcome.message.startswith("layer hidden, image ")
 
 
 def test_a_missing_event_at_the_end_is_told(job):

@@ -75,7 +75,7 @@ def test_a_wrong_compare_in_the_rtl_is_found_and_named(
     found = verify(network, tiny_case.config, tiny_levels)
     assert found.event_mismatches > 0
     told = re.match(
-        r"layer hidden, event \d+: the RTL sends .*, the reference neuron (\d) at step (\d) "
+        r"layer hidden, image \d+: the RTL sends .*, the reference neuron (\d) at step (\d) "
         r"\(k = (\d)\)$", found.message,
     )  # fmt: skip
     assert told, found.message
@@ -118,7 +118,7 @@ def test_another_order_of_events_is_found(tiny_case, tiny_levels, monkeypatch, o
     _tamper(monkeypatch, swap)
     found = verify(tiny_case.network, tiny_case.config, tiny_levels)
     assert [outcome.event_mismatches for outcome in found.outcomes] == [2]
-    assert found.message.startswith("layer hidden, event ")
+    assert found.message.startswith("layer hidden, image ")
 
 
 def test_a_wrong_cycle_count_is_found_only_without_stalls(tiny_case, tiny_levels, monkeypatch):
