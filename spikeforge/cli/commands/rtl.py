@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -19,12 +18,21 @@ __all__ = ["command"]
 @lanes_option
 @click.option("--memory", type=click.Choice(["load", "init"]), default="load", show_default=True,
               help="Weights through the load stream, or in initialized memories.")  # fmt: skip
+@click.option("--technology", type=click.Choice(["generic", "spram", "sg13g2"]), default="generic",
+              show_default=True, help="What memories are made of.")  # fmt: skip
+@click.option("--clock-gating", is_flag=True, help="A clock-gating cell for each block.")
+@click.option("--skip-zero-rows/--keep-zero-rows", default=None,
+              help="Leave out weight rows that are all zero; by default where that saves a quarter "
+              "of them.")  # fmt: skip
+@click.option("--graded", type=click.Choice(["bitplane", "dsp"]), default="bitplane",
+              show_default=True, help="Graded input bit by bit, or by multipliers.")  # fmt: skip
 @click.option("--bus", type=click.Choice(["stream", "axi"]), default="stream", show_default=True,
               help="Ports: plain streams, or AXI4-Stream and AXI4-Lite registers.")  # fmt: skip
 @json_option
 def command(
-    network: Path, out: Path, lanes: int | None, memory: str, bus: str, as_json: bool
-) -> None:
+    network: Path, out: Path, lanes: int | None, memory: str, technology: str,
+    clock_gating: bool, skip_zero_rows: bool | None, graded: str, bus: str, as_json: bool,
+) -> None:  # fmt: skip
     """Generate the accelerator's Verilog and the hex files of its memories.
 
     \b
@@ -32,16 +40,20 @@ def command(
       spikeforge rtl models/mnist-tiny.safetensors --out build --lanes 32
     """
     from hw.axi.verilog import write_axi_rtl
-    from hw.config import MemoryMode, configure
+    from hw.config import GradedMode, MemoryMode, configure
     from hw.content import hex_files, load_bytes
     from hw.geometry import geometry
+    from hw.memory.technology import Technology
     from hw.verilog import write_rtl
     from spikeforge.cli.sections import network_section, versions
     from spikeforge.files import prepare_folder, write_atomically
     from spikeforge.netfile import load_network
 
     loaded = load_network(network)
-    config = configure(loaded, lanes, MemoryMode(memory))
+    config = configure(
+        loaded, lanes, MemoryMode(memory), technology=Technology(technology),
+        clock_gating=clock_gating, skip_zero_rows=skip_zero_rows, graded=GradedMode(graded),
+    )  # fmt: skip
     layers = geometry(loaded, config)
     folder = prepare_folder(out)
     if bus == "axi":
@@ -53,15 +65,5 @@ def command(
         write_atomically(out / "weights" / "content.bin", load_bytes(loaded, config))
         written.append(str(out / "weights" / "content.bin"))
     record = {"network": network_section(loaded, config), "files": written, "versions": versions()}
-    emit(record, as_json, "\n".join([*map(_line, layers), "", *written]))
-
-
-def _line(node: Any) -> str:
-    """What a node of the graph is, in one line."""
-    if hasattr(node, "bias_bits"):  # windowed, group by group
-        return (f"{node.name}: {node.width} neurons in {node.groups} groups of {node.lanes} lanes, "
-                f"{node.rows} weight rows")  # fmt: skip
-    if hasattr(node, "weight_rows"):  # row by row
-        return (f"{node.name}: {node.width} neurons in {node.rows} rows of {node.lanes} lanes, "
-                f"{node.weight_rows} weight rows")  # fmt: skip
-    return f"{node.name}: {node.width} addresses"
+    lines = [f"{node.name}: {node.summary}" for node in layers]
+    emit(record, as_json, "\n".join([*lines, "", *written]))

@@ -1,0 +1,49 @@
+"""``spikeforge rtl`` and its choices of hardware, AXI ports among them."""
+
+from __future__ import annotations
+
+import json
+
+
+def test_rtl_with_axi_ports_writes_the_register_map(run_command, network_file, tmp_path):
+    done = run_command("rtl", network_file, "--out", tmp_path, "--bus", "axi", "--lanes", 4,
+                       "--json")  # fmt: skip
+    assert done.status == 0, done.err
+    record = json.loads(done.out)
+    verilog, registers = tmp_path / "rtl/axi_accelerator.v", tmp_path / "rtl/registers.json"
+    content = tmp_path / "weights/content.bin"
+    assert {str(verilog), str(registers), str(content)} <= set(record["files"])
+    assert "module axi_accelerator(" in verilog.read_text()
+    identity = json.loads(registers.read_text())["identity"]
+    assert identity.to_bytes(8, "little") == content.read_bytes()[:8]
+
+
+def test_rtl_names_the_buses_there_are(run_command, network_file, tmp_path):
+    done = run_command("rtl", network_file, "--out", tmp_path, "--bus", "apb")
+    assert done.status == 2
+    assert "'apb' is not one of 'stream', 'axi'" in done.err
+
+
+def test_rtl_takes_memories_and_clocks_of_a_technology(run_command, network_file, tmp_path):
+    done = run_command("rtl", network_file, "--out", tmp_path, "--lanes", 4, "--technology",
+                       "sg13g2", "--clock-gating")  # fmt: skip
+    assert done.status == 0, done.err
+    text = (tmp_path / "rtl/accelerator.v").read_text()
+    assert "technology: sg13g2, gated clocks" in text.splitlines()[0]
+    assert "RM_IHPSG13_1P_" in text
+    assert "spikeforge_icg" in text
+
+
+def test_rtl_refuses_macros_with_initial_content(run_command, network_file, tmp_path):
+    done = run_command("rtl", network_file, "--out", tmp_path / "o", "--technology", "spram",
+                       "--memory", "init")  # fmt: skip
+    assert done.status == 2
+    assert "technology spram has no initial content, so memory must be load, not init" in done.err
+    assert not (tmp_path / "o").exists()
+
+
+def test_rtl_skips_zero_rows_where_asked(run_command, network_file, tmp_path):
+    done = run_command("rtl", network_file, "--out", tmp_path, "--lanes", 4, "--skip-zero-rows")
+    assert done.status == 0, done.err
+    assert "rows of 4 lanes" in done.out
+    assert list((tmp_path / "weights").glob("*_index.hex"))
