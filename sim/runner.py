@@ -7,13 +7,17 @@ ports are.
 from __future__ import annotations
 
 import os
+import shutil
+import time
 from pathlib import Path
 
 from cocotb_tools.runner import Verilator
 
 from sim.verilator import build_environment, verilator_root
 
-__all__ = ["PortsOnlyVerilator", "control_file"]
+__all__ = ["PortsOnlyVerilator", "control_file", "keep_runtime", "take_runtime"]
+
+_RUNTIME = "verilated*.o"
 
 
 class PortsOnlyVerilator(Verilator):
@@ -40,3 +44,27 @@ def control_file(top: str, ports: list[str], path: Path) -> Path:
     lines = [f'public_flat_rw -module "{top}" -var "{port}"' for port in ports]
     path.write_text("\n".join(["`verilator_config", *lines, ""]))
     return path
+
+
+def take_runtime(kept: Path, folder: Path) -> None:
+    """Put Verilator's own compiled part, if an earlier build kept it, where a build looks for it.
+
+    Compiling it takes longer than a small accelerator does.
+    """
+    ahead = time.time() + 3600  # make builds again what is older than its makefile
+    for part in kept.glob(_RUNTIME):
+        os.utime(shutil.copy(part, folder), (ahead, ahead))
+
+
+def keep_runtime(folder: Path, kept: Path) -> None:
+    """Keep Verilator's own compiled part of a finished build for the next one."""
+    if kept.exists():
+        return
+    part = kept.with_name(f"{kept.name}.{os.getpid()}.part")
+    part.mkdir(parents=True, exist_ok=True)
+    for built in folder.glob(_RUNTIME):
+        shutil.copy(built, part)
+    try:
+        part.replace(kept)
+    except OSError:  # another process was faster
+        shutil.rmtree(part, ignore_errors=True)

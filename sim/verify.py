@@ -23,8 +23,10 @@ from sim.build import Rtl, prepare_rtl
 from sim.cycles import count_cycles
 from sim.job import JOB_VARIABLE, Outcome, make_job, write_job
 from sim.reference import run_reference
-from sim.runner import PortsOnlyVerilator, control_file
+from sim.runner import PortsOnlyVerilator, control_file, keep_runtime, take_runtime
+from sim.verilator import verilator_version
 from sim.waves import convert_to_fst
+from spikeforge.cache import cache_folder
 from spikeforge.errors import SpikeforgeError
 from spikeforge.network import Network
 from spikeforge.progress import console, progress
@@ -123,6 +125,8 @@ def _build(rtl: Rtl, outside: Interface, traced: bool) -> Path:
         runner.log.setLevel(logging.ERROR)
         log = part / "build.log"
         trace = ["--trace-structs"] if traced else []
+        kept_objects = cache_folder("verilator") / f"{built.name}-{verilator_version()}"
+        take_runtime(kept_objects, part)
         try:
             with progress("Build the cocotb model", None):
                 runner.build(
@@ -134,6 +138,7 @@ def _build(rtl: Rtl, outside: Interface, traced: bool) -> Path:
             kept = built.with_suffix(".log")
             shutil.copyfile(log, kept)
             raise SpikeforgeError(f"the cocotb model could not be built; see {kept}") from error
+        keep_runtime(part, kept_objects)
         part.replace(built)
     return built
 

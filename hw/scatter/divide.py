@@ -66,8 +66,11 @@ class Divide(wiring.Component):
             self.o.p.last.eq(before.p.last),
             self.o.p.address.eq(before.p.address),
         ]
+        level = quotient  # of as many bits as T: where T is all ones, it is never above
+        if self.steps + 1 < 1 << bits:
+            level = Mux(quotient > self.steps, self.steps, quotient)
         with m.If(~before.p.last):
-            m.d.comb += self.o.p.level.eq(Mux(quotient > self.steps, self.steps, quotient))
+            m.d.comb += self.o.p.level.eq(level)
         return m
 
     def _add_stage(
