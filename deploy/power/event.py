@@ -10,7 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from deploy.power.macros import Composition, Demand, choose
+from deploy.power.macros import Composition, Demand, choose, least_area_mm2
 from deploy.power.operations import OperationEnergies
 from deploy.power.profile import Profile
 from deploy.power.result import BlockPower, PowerReport
@@ -38,7 +38,7 @@ def estimate(
     profile: Profile,
     clock_mhz: float | None = None,
     *,
-    area_limit_mm2: float = AREA_LIMIT_MM2,
+    area_limit_mm2: float | None = None,
 ) -> PowerReport:
     """Estimate power and energy of a design from what it did in a run.
 
@@ -47,17 +47,26 @@ def estimate(
         activity: Counters of the run, means over its images.
         profile: The technology.
         clock_mhz: The clock; the profile's default if None.
-        area_limit_mm2: What all memories together may take.
+        area_limit_mm2: What all memories together may take; None: 8 mm2, or what they need at
+            least where that is more, which a note then says.
 
     Raises:
         SpikeforgeError: If the clock is out of range, the run had no images, or the memories do
             not fit the area.
     """
     clock = check_clock(profile, clock_mhz)
-    _check_limit(area_limit_mm2)
+    if area_limit_mm2 is not None:
+        _check_limit(area_limit_mm2)
     _check(inventory, activity)
     energies = OperationEnergies.of(profile)
-    memories = choose(_demands(inventory, activity), profile, area_limit_mm2)
+    demands = _demands(inventory, activity)
+    least = least_area_mm2(demands, profile) * (1 + 1e-9)
+    limit = max(AREA_LIMIT_MM2, least) if area_limit_mm2 is None else area_limit_mm2
+    memories = choose(demands, profile, limit)
+    tight: tuple[str, ...] = ()
+    if area_limit_mm2 is None and least > AREA_LIMIT_MM2:
+        tight = (f"the memories need at least {least:.1f} mm2, more than the usual "
+                 f"{AREA_LIMIT_MM2:g}: the smallest are taken, whatever their energy",)  # fmt: skip
     return PowerReport(
         technology=profile.name,
         corner=profile.operating.corner,
@@ -74,7 +83,12 @@ def estimate(
         memory_area_mm2=sum(built.area_um2 for built in memories) * 1e-6,
         sources=_sources(profile, memories),
         error=profile.error,
-        notes=(*_NOTES, *_assumptions(profile), *profile.notes),
+        notes=(
+            *(tight if limit > AREA_LIMIT_MM2 and area_limit_mm2 is None else ()),
+            *_NOTES,
+            *_assumptions(profile),
+            *profile.notes,
+        ),
         unknown=_unknown(memories),
     )
 

@@ -18,7 +18,7 @@ from hw.inventory import Memory
 from sim.activity import OperationKind
 from spikeforge.errors import SpikeforgeError
 
-__all__ = ["MAX_BANKS", "Composition", "Demand", "candidates", "choose"]
+__all__ = ["MAX_BANKS", "Composition", "Demand", "candidates", "choose", "least_area_mm2"]
 
 MAX_BANKS = 64
 """Banks of one memory; more would need decoders and wires that this model does not know."""
@@ -117,6 +117,13 @@ def choose(
             "fewer weight bits"
         )
     return fitting[-1][2]
+
+
+def least_area_mm2(demands: Sequence[Demand], profile: Profile) -> float:
+    """Area of all memories of a design, each built as small as possible."""
+    return 1e-6 * sum(
+        min(one.area_um2 for one in candidates(demand.memory, profile)) for demand in demands
+    )
 
 
 def _pareto(choices: Iterable[Choice]) -> list[Choice]:

@@ -214,3 +214,14 @@ def test_area_limit_out_of_range_is_explained(limit: float) -> None:
 def test_counters_of_another_design_are_refused(fields: dict[str, object], message: str) -> None:
     with pytest.raises(SpikeforgeError, match=message):
         estimate(INVENTORY, changed(**fields), TINY)
+
+
+def test_memories_beyond_the_usual_area_are_built_smallest_and_said(monkeypatch) -> None:
+    usual = estimate(INVENTORY, ACTIVITY, TINY)
+    assert not any("more than the usual" in note for note in usual.notes)
+    monkeypatch.setattr("deploy.power.event.AREA_LIMIT_MM2", 1e-6)
+    found = estimate(INVENTORY, ACTIVITY, TINY)
+    assert "more than the usual 1e-06: the smallest are taken" in found.notes[0]
+    assert 1e-6 < found.memory_area_mm2 <= usual.memory_area_mm2
+    with pytest.raises(SpikeforgeError, match="but 1e-06 mm2 are allowed; allow more area"):
+        estimate(INVENTORY, ACTIVITY, TINY, area_limit_mm2=1e-6)
