@@ -14,7 +14,8 @@ from hw.config import HardwareConfig
 from hw.graph.ahead import marks_ahead
 from hw.graph.geometry import JoinGeometry, PoolMapGeometry
 from hw.node import Node
-from hw.scatter.geometry import ScatterGeometry, Source, scatter_geometry
+from hw.scatter.geometry import ScatterGeometry
+from hw.scatter.sizing import Source, scatter_geometry
 from hw.widths import address_bits
 from spikeforge.network import AvgPool, Dense, Flatten, Network, Residual
 from spikeforge.schema import Layer, Schedule

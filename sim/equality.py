@@ -17,6 +17,7 @@ from hw.geometry import WindowedGeometry
 from hw.interface import Field, Interface, interface
 from sim.build import build_model, prepare_rtl
 from sim.cycles import count_cycles
+from sim.differences import first_difference
 from sim.model import Batch, Model, Stalls
 from sim.reference import Trace, run_reference
 from sim.streams import Stream, Streams
@@ -72,9 +73,13 @@ def check(
                 continue
             *_, batch = model.run(inputs, single=single, stalls=pattern, record=True)
             assert isinstance(batch, Batch)
-            text = _difference(outside, trace, wanted, batch)
-            if not text and pattern is None:
-                text = _cycles(outside, trace, batch, single)
+            text = _first_on_streams(outside, wanted, batch)
+            if not text:
+                count = None
+                if pattern is None:
+                    count = count_cycles(outside.layers, trace, single=single)
+                images = np.arange(len(inputs))
+                text = "".join(first_difference(images, trace, count, batch, single))
             if text:
                 found.append(f"{name}: {text}")
     runs = 2 + (stalls is not None)
@@ -82,11 +87,11 @@ def check(
     return Verdict(images=len(inputs), items=items, differences=tuple(found))
 
 
-def streams_of(network: Network, layers: Interface) -> Streams:
+def streams_of(network: Network, outside: Interface) -> Streams:
     """The reference's streams in the order in which this hardware sends."""
     lanes = {
         part.name: part.lanes
-        for part in layers.layers
+        for part in outside.layers
         if isinstance(part, WindowedGeometry) and part.emits
     }
     return Streams(network, lanes)
@@ -119,23 +124,16 @@ def _packed(stream: Stream, fields: dict[str, Field]) -> NDArray[np.uint64]:
     return items
 
 
-def _difference(
-    outside: Interface, trace: Trace, wanted: dict[str, NDArray[np.uint64]], batch: Batch
+def _first_on_streams(
+    outside: Interface, wanted: dict[str, NDArray[np.uint64]], batch: Batch
 ) -> str:
-    """The first item, membrane or class that differs, or nothing."""
+    """The first item that differs on a stream between layers, or nothing."""
     for name, expected in wanted.items():
         fields = outside.fields[f"tap_{name}"]
         got = batch.streams[name] >> np.uint64(fields["event.last"].shift)
         text = _first_item(name, fields, got, expected)
         if text:
             return text
-    for image, neuron in np.argwhere(batch.membranes != trace.outputs)[:1].tolist():
-        got, want = batch.membranes[image, neuron], trace.outputs[image, neuron]
-        where = f"image {image}, output neuron {neuron}"
-        return f"{where}: the RTL's membrane is {got}, the reference's {want}"
-    for image in np.flatnonzero(batch.classes != trace.classes)[:1].tolist():
-        return (f"image {image}: the RTL says class {batch.classes[image]}, the reference "
-                f"{trace.classes[image]}")  # fmt: skip
     return ""
 
 
@@ -161,16 +159,3 @@ def _item(fields: dict[str, Field], items: NDArray[np.uint64], place: int) -> st
         return "a mark"
     return (f"neuron {fields['event.address'].take(value)} (wire address), "
             f"level {fields['event.level'].take(value)}")  # fmt: skip
-
-
-def _cycles(outside: Interface, trace: Trace, batch: Batch, single: bool) -> str:
-    count = count_cycles(outside.layers, trace, single=single)
-    if single:
-        got, model = batch.result - batch.first, count.result - count.first
-    else:
-        got, model = batch.result, count.result
-    for image in np.flatnonzero((got != model) | (not single) & (batch.first != count.first))[:1]:
-        return (f"image {image}: first item and class in cycles {batch.first[image]} and "
-                f"{batch.result[image]}, the cycle model says {count.first[image]} and "
-                f"{count.result[image]}")  # fmt: skip
-    return ""

@@ -23,7 +23,8 @@ from hw.layer import PROBE_FIELDS
 from sim.activity import Activity
 from sim.build import build_model, prepare_rtl
 from sim.counting import activity_of
-from sim.cycles import CycleCount, bound_cycles, count_cycles
+from sim.cycles import bound_cycles, count_cycles
+from sim.differences import first_difference, wrong_answers, wrong_cycles
 from sim.model import Batch, Model
 from sim.reference import LayerTrace, Trace, run_reference
 from spikeforge.network import Network
@@ -211,9 +212,9 @@ def _compare(job: _Job, shares: list[Ints], runs: list[_Run], build_seconds: flo
             part = _part(trace, share)
             for batch, single in ((run.together, False), (run.alone, True)):
                 model = count_cycles(layers, part, single=single, advance=bar.advance)
-                wrong_class[share] |= _wrong_answers(part, batch)
-                wrong_cycle[share] |= _wrong_cycles(model, batch, single)
-                messages += _first_difference(share, part, model, batch, single)
+                wrong_class[share] |= wrong_answers(part, batch)
+                wrong_cycle[share] |= wrong_cycles(model, batch, single)
+                messages += first_difference(share, part, model, batch, single)
             classes[share] = run.together.classes
             latency[share] = run.alone.result - run.alone.first + 1
             intervals.append(np.diff(run.together.result))
@@ -229,36 +230,3 @@ def _compare(job: _Job, shares: list[Ints], runs: list[_Run], build_seconds: flo
         rows_read=float(counts[:, PROBE_FIELDS.index("row_read")].max() / images),
         cycles_per_second=cycles / sum(run.seconds for run in runs), build_seconds=build_seconds,
     )  # fmt: skip
-
-
-def _wrong_answers(part: Trace, batch: Batch) -> NDArray[np.bool_]:
-    differ = (part.outputs != batch.membranes).any(axis=1) | (part.classes != batch.classes)
-    return np.asarray(differ)
-
-
-def _wrong_cycles(model: CycleCount, batch: Batch, single: bool) -> NDArray[np.bool_]:
-    """Images whose cycles differ; one by one only their latencies count."""
-    if single:
-        return np.asarray(model.result - model.first != batch.result - batch.first)
-    return np.asarray((model.first != batch.first) | (model.result != batch.result))
-
-
-def _first_difference(
-    share: Ints, part: Trace, model: CycleCount, batch: Batch, single: bool
-) -> list[str]:
-    for image in np.flatnonzero(_wrong_answers(part, batch))[:1]:
-        neurons = np.flatnonzero(part.outputs[image] != batch.membranes[image])
-        if len(neurons):
-            neuron = int(neurons[0])
-            got, want = batch.membranes[image, neuron], part.outputs[image, neuron]
-            where = f"image {share[image]}, output neuron {neuron}"
-            return [f"{where}: the RTL's membrane is {got}, the reference's {want}"]
-        return [f"image {share[image]}: the RTL says class {batch.classes[image]}, the reference "
-                f"{part.classes[image]}"]  # fmt: skip
-    for image in np.flatnonzero(_wrong_cycles(model, batch, single))[:1]:
-        return [
-            f"image {share[image]}: first event and class in cycles {batch.first[image]} and "
-            f"{batch.result[image]}, the cycle model says {model.first[image]} and "
-            f"{model.result[image]}"
-        ]
-    return []

@@ -11,7 +11,7 @@ from amaranth import EnableInserter
 import hw.readout_rows
 from hw.config import HardwareConfig
 from hw.readout_steps import StepReadout, score_bits
-from hw.scatter.geometry import Source, scatter_geometry
+from hw.scatter.sizing import Source, scatter_geometry
 from sim.timing.readout import StepReadoutTiming
 from spikeforge.schema import Conv2d, Dense, NeuronSpec, Readout, Schedule
 

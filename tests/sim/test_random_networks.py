@@ -48,3 +48,19 @@ def test_a_difference_is_found(monkeypatch):
     assert isinstance(found, Finding)
     assert len(found.differences) == 3
     assert "back to back: image 0, output neuron 0: the RTL's membrane is" in found.differences[0]
+
+
+def test_a_cycle_too_many_is_found_where_nothing_stalls(monkeypatch):
+    import dataclasses
+
+    import sim.equality
+    from sim.cycles import count_cycles
+
+    def late(*given, **options):
+        count = count_cycles(*given, **options)
+        return dataclasses.replace(count, result=count.result + 1)
+
+    monkeypatch.setattr(sim.equality, "count_cycles", late)
+    found = run_seed(2)
+    assert [text.split(":")[0] for text in found.differences] == ["back to back", "one by one"]
+    assert all("the cycle model says" in text for text in found.differences)

@@ -6,7 +6,7 @@ import numpy as np
 
 from hw.config import HardwareConfig
 from hw.scatter.front import Front
-from hw.scatter.geometry import Source, scatter_geometry
+from hw.scatter.sizing import Source, scatter_geometry
 from spikeforge.schema import Conv2d, Dense, FirstSpikePool, Schedule
 
 

@@ -10,8 +10,8 @@ from amaranth.lib.wiring import connect
 
 from hw.config import HardwareConfig
 from hw.readout_steps import StepReadout
-from hw.scatter.geometry import Source, scatter_geometry
 from hw.scatter.scan import Scan
+from hw.scatter.sizing import Source, scatter_geometry
 from spikeforge.schema import Conv2d, Dense, FirstSpikePool, NeuronSpec, Recurrent, Schedule
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hw.scatter.geometry import Source
+from hw.scatter.sizing import Source
 from sim.timing.own import OwnTiming
 from sim.timing.scatter import front_timing, rows_reached
 from spikeforge.schema import NeuronSpec, Recurrent, Schedule, Tap
