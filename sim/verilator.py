@@ -47,6 +47,7 @@ _OFTEN = ("-O2", "-fno-tree-vectorize", "-fno-tree-slp-vectorize", "-fno-semanti
 _THREAD_LOCALS = ("-mtls-dialect=gnu2",) if platform.machine() in ("x86_64", "AMD64") else ()
 _RARE = ("-O1",)
 _BRIEF = ("-O0",)
+_BEFOREHAND = "beforehand.h"  # what brief models include precompiled
 # A model in the cache is good only for the options that it was built with.
 BUILD_OPTIONS = repr((_MODEL_FLAGS, _DEFINES, _OFTEN, _RARE, _THREAD_LOCALS))
 
@@ -121,6 +122,8 @@ def build_shared_library(
     if brief:
         sources = [_together(sources, generated / "together.cpp")]
     include = ["-I", str(generated), *_includes()]
+    if brief:
+        include = ["-I", str(_headers(environment, log)), *include]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         jobs = [pool.submit(_compile, path, generated, include, environment, log)
                 for path in sources]  # fmt: skip
@@ -138,8 +141,9 @@ def _includes() -> list[str]:
 
 
 def _together(sources: list[Path], made: Path) -> Path:
-    """One file that includes all others: the headers are read once."""
-    made.write_text("".join(f'#include "{source}"\n' for source in sources))
+    """One file that includes all others, the precompiled header first: it is read once."""
+    names = [_BEFOREHAND, *sources]
+    made.write_text("".join(f'#include "{name}"\n' for name in names))
     return made
 
 
@@ -150,21 +154,48 @@ def _compile(
     brief = source.stem == "together"
     rarely = "Slow" in source.stem or "Syms" in source.stem or source.stem == "verilated"
     level = _BRIEF if brief else _RARE if rarely else _OFTEN
-    options = (*level, "-fPIC", *_THREAD_LOCALS, *_DEFINES)
-    command = ["g++", "-std=gnu++17", *options, *include, "-c", str(source), "-o", str(made)]
+    command = [*_compiler(level), *include, "-c", str(source), "-o", str(made)]
     _run(command, environment, log)
     return made
+
+
+def _compiler(level: tuple[str, ...]) -> list[str]:
+    return ["g++", "-std=gnu++17", *level, "-fPIC", *_THREAD_LOCALS, *_DEFINES]
+
+
+def _headers(environment: dict[str, str], log: Path) -> Path:
+    """Folder with Verilator's header precompiled for brief models, from the cache or made now.
+
+    Reading that header is most of what compiling a small model costs.
+    """
+    folder = _cached_by_options("headers")
+    header = folder / _BEFOREHAND
+    made = folder / f"{_BEFOREHAND}.gch"
+    with FileLock(f"{folder}.lock"):
+        if not made.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            header.write_text('#pragma once\n#include "verilated.h"\n')
+            part = Path(f"{made}.part")
+            command = [*_compiler(_BRIEF), *_includes(), "-x", "c++-header", str(header)]
+            _run([*command, "-o", str(part)], environment, log)
+            part.replace(made)
+    return folder
+
+
+def _cached_by_options(kind: str) -> Path:
+    options = hashlib.sha256(BUILD_OPTIONS.encode()).hexdigest()[:8]
+    name = f"{verilator_version()}-{platform.node()}-{options}"
+    return cache_folder("verilator") / f"{kind}-{name}"
 
 
 def _runtime_objects(environment: dict[str, str], log: Path) -> list[Path]:
     """Verilator's runtime library as object files, from the cache or compiled now."""
     root = verilator_root()
-    options = hashlib.sha256(BUILD_OPTIONS.encode()).hexdigest()[:8]
-    folder = cache_folder("verilator") / f"{verilator_version()}-{platform.node()}-{options}"
+    folder = _cached_by_options("runtime")
     names = ("verilated", "verilated_threads")
-    with FileLock(str(folder.with_suffix(".lock"))):
+    with FileLock(f"{folder}.lock"):
         if not all((folder / f"{name}.o").exists() for name in names):
-            part = folder.with_suffix(".part")
+            part = Path(f"{folder}.part")
             part.mkdir(exist_ok=True)
             for name in names:
                 _compile(root / "include" / f"{name}.cpp", part, _includes(), environment, log)
