@@ -33,14 +33,14 @@ SEEDS = (1, 2, 3)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder with MNIST's IDX files")
+    parser.add_argument("--data", type=Path, help="folder with the recipes' images")
     parser.add_argument("--out", type=Path, default=Path("out/accuracy"))
     parser.add_argument("--recipes", nargs="+", default=RECIPES, metavar="NAME|FILE.toml")
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
     parser.add_argument("--ship", type=Path, help="folder for the best network of each recipe")
     options = parser.parse_args()
     folder = prepare_folder(options.out)
-    dataset = load_dataset(options.data)
+    dataset = load_dataset(options.data, load_recipe(options.recipes[0]).data)
     report = {"machine": machine(), "dataset": dataset.name, "split": dataset.split, "recipes": {}}
     for name in options.recipes:
         report["recipes"][name] = run_recipe(name, options.seeds, dataset, folder, options.ship)

@@ -59,7 +59,10 @@ def prepare_rtl(network: Network, config: HardwareConfig) -> Rtl:
     return Rtl(folder=folder, verilog=verilog, hex_text=hex_files(network, config))
 
 
-def build_model(rtl: Rtl, network: Network, config: HardwareConfig, *, brief: bool = False) -> Path:
+def build_model(
+    rtl: Rtl, network: Network, config: HardwareConfig, *, brief: bool = False,
+    covered: bool = False,
+) -> Path:  # fmt: skip
     """Compile the batch model of generated RTL, or take the one from the cache.
 
     Args:
@@ -67,6 +70,7 @@ def build_model(rtl: Rtl, network: Network, config: HardwareConfig, *, brief: bo
         network: What it was generated from.
         config: And how.
         brief: For a few images only: build faster what runs slower.
+        covered: Build what counts coverage (:mod:`sim.coverage`).
 
     Returns:
         The shared library for :class:`sim.model.Model`.
@@ -75,9 +79,9 @@ def build_model(rtl: Rtl, network: Network, config: HardwareConfig, *, brief: bo
         SpikeforgeError: If a tool is missing or fails.
     """
     outside = interface(network, config)
-    source = shim_source(outside)
+    source = ("#define HAS_COVERAGE\n" if covered else "") + shim_source(outside)
     batch = batch_verilog(outside, rtl.verilog.read_text())
-    kind = "brief" if brief else "batch"
+    kind = "covered" if covered else "brief" if brief else "batch"
     name = f"{kind}-{hashlib.sha256((source + batch + BUILD_OPTIONS).encode()).hexdigest()[:12]}"
     built = rtl.folder / name
     library = built / "libmodel.so"
@@ -93,7 +97,8 @@ def build_model(rtl: Rtl, network: Network, config: HardwareConfig, *, brief: bo
         verilog.write_text(batch)
         with progress("Build the Verilated model", None):
             log = rtl.folder / f"{name}.log"
-            build_shared_library(verilog, WRAPPER_TOP, shim, part, log, brief=brief)
+            build_shared_library(verilog, WRAPPER_TOP, shim, part, log,
+                                 brief=brief or covered, covered=covered)  # fmt: skip
         shutil.rmtree(part / "obj", ignore_errors=True)
         part.replace(built)
     return library

@@ -4,6 +4,9 @@
 
 #include "Vmodel.h"
 #include "verilated.h"
+#ifdef HAS_COVERAGE
+#include "verilated_cov.h"
+#endif
 
 // @CONSTANTS@
 
@@ -303,5 +306,11 @@ int64_t sf_run(void* handle, int64_t cycles) {
 int sf_through(void* handle) { return through(static_cast<Model*>(handle)); }
 
 uint64_t sf_cycle(void* handle) { return static_cast<Model*>(handle)->cycle; }
+
+#ifdef HAS_COVERAGE
+void sf_coverage(void* handle, const char* file) {
+  static_cast<Model*>(handle)->context->coveragep()->write(file);
+}
+#endif
 
 }  // extern "C"

@@ -1,4 +1,4 @@
-"""Random distortions of digits, a whole chunk of images at once, and their coding to spike times.
+"""Random distortions of images, a whole chunk of images at once, and their coding to spike times.
 
 One bilinear resampling does it all: a random affine map plus a smooth random field of shifts.
 The sampling positions are a product of random coefficients with a fixed basis, so they cost one
@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from train.recipe import Augmentation
+from train.recipe import Augmentation, NetworkShape
 
-__all__ = ["Augmenter", "code"]
+__all__ = ["Augmenter", "code", "code_for", "grade"]
 
 _GRID = 6  # control points of the elastic field, in each direction
 _SPREAD = 0.7  # width of their Gaussians, in control point distances
@@ -36,18 +36,31 @@ def code(pixels: Tensor, steps: int, threshold: int = 0) -> Tensor:
     return levels.mul_(pixels >= threshold) if threshold else levels
 
 
+def grade(pixels: Tensor, bits: int) -> Tensor:
+    """The upper bits of pixels, 0..2**bits - 1, as the contract's graded input takes them."""
+    return pixels.mul(2.0 ** (bits - 8)).floor_()
+
+
+def code_for(shape: NetworkShape, pixels: Tensor) -> Tensor:
+    """Code pixels 0..255, shape (B, inputs), as a recipe's network takes them."""
+    if shape.input_bits:
+        return grade(pixels, shape.input_bits)
+    return code(pixels, shape.steps, shape.input_threshold)
+
+
 class Augmenter:
     """Distorts images as a recipe says.
 
     Args:
         settings: Amounts; all zero gives the images as they are.
-        side: Height and width of the images.
+        shape: Channels, height and width of the images; height and width are equal.
     """
 
-    def __init__(self, settings: Augmentation, side: int = 28) -> None:
+    def __init__(self, settings: Augmentation, shape: tuple[int, int, int] = (1, 28, 28)) -> None:
         self._settings = settings
-        self._side = side
-        self._basis = _basis(side)
+        self._channels, self._side, width = shape
+        assert self._side == width, "no set has images that are not square"
+        self._basis = _basis(self._side)
         self._buffers = (torch.empty(0), torch.empty(0), torch.empty(0))
         self.active = settings != Augmentation()
 
@@ -55,32 +68,30 @@ class Augmenter:
         """Distort images; pixels that come from outside are black.
 
         Args:
-            images: uint8, shape (B, side, side).
+            images: uint8, shape (B, H, W) or (B, C, H, W); all channels are distorted alike.
             source: Of the random amounts.
 
         Returns:
-            Pixels 0..255, float32, shape (B, side * side).
+            Pixels 0..255, float32, shape (B, C * H * W).
         """
-        count, side = len(images), self._side
+        count = len(images)
         if not self.active:
-            return images.reshape(count, side * side).to(torch.float32)
+            return images.flatten(1).to(torch.float32)
         self._reserve(count)
         pixels, places, grid = (buffer[:count] for buffer in self._buffers)
-        pixels.copy_(images)
+        pixels.copy_(images.reshape(pixels.shape))
         coefficients = self._coefficients(count, source).view(2 * count, -1)
         torch.mm(coefficients, self._basis, out=places.view(2 * count, -1))
         grid.copy_(places.permute(0, 2, 3, 1))
-        drawn = functional.grid_sample(
-            pixels[:, None], grid, padding_mode="zeros", align_corners=False
-        )
-        return drawn.view(count, -1)
+        drawn = functional.grid_sample(pixels, grid, padding_mode="zeros", align_corners=False)
+        return drawn.flatten(1)
 
     def _reserve(self, count: int) -> None:
         """Keep the large intermediate arrays; making them anew costs more than filling them."""
         if len(self._buffers[0]) < count:
             side = self._side
             self._buffers = (
-                torch.empty(count, side, side),
+                torch.empty(count, self._channels, side, side),
                 torch.empty(count, 2, side, side),
                 torch.empty(count, side, side, 2),
             )
@@ -104,6 +115,8 @@ class Augmenter:
         result[:, 1, 1] = (sine * shear + cosine) * zoom_y
         result[:, 0, 2] = uniform(s.shift_pixels / half)
         result[:, 1, 2] = uniform(s.shift_pixels / half)
+        if s.mirror:
+            result[:, 0] *= torch.rand(count, 1, generator=source).sub_(0.5).sign_()
         return result
 
 

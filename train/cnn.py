@@ -13,7 +13,6 @@ from collections.abc import Sequence
 import torch.nn.functional as functional
 from torch import Tensor
 
-from train.idx import CLASSES, SIDE
 from train.model import WindowedNet
 from train.recipe import ConvShape, Recipe
 from train.windowed import WindowedDense, WindowedReadout
@@ -74,7 +73,7 @@ class WindowedCnn(WindowedNet):
         """The network of a recipe with convolutions."""
         shape = recipe.network
         return cls(
-            (1, SIDE, SIDE), shape.conv, (*shape.hidden, CLASSES),
+            recipe.input_shape, shape.conv, (*shape.hidden, recipe.classes),
             weight_bits=shape.weight_bits, steps=shape.steps, bias=shape.bias,
             threshold_per_neuron=shape.threshold_per_neuron, dropout=recipe.training.dropout,
         )  # fmt: skip

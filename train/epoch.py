@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor
 
-from train.augment import Augmenter, code
+from train.augment import Augmenter, code_for
 from train.checkpoint import RunState
 from train.model import SpikingNet
 from train.recipe import Recipe
@@ -72,7 +71,7 @@ def _coded(
     shape = recipe.network
 
     def prepare(chunk: Tensor) -> Tensor:
-        return code(augmenter(images[chunk], source), shape.steps, shape.input_threshold)
+        return code_for(shape, augmenter(images[chunk], source))
 
     with ThreadPoolExecutor(max_workers=1) as pool:
         ready = pool.submit(prepare, chunks[0])
@@ -86,7 +85,7 @@ def _update(state: RunState, recipe: Recipe, k: Tensor, targets: Tensor) -> Tens
     model, training = state.model, recipe.training
     assert isinstance(model, SpikingNet)
     scores, activity = model.scores(k)
-    loss = functional.cross_entropy(scores, targets, label_smoothing=training.label_smoothing)
+    loss = model.loss(scores, targets, training.label_smoothing)
     if training.l1:
         loss = loss + training.l1 * activity
     state.optimizer.zero_grad()

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from spikeforge.errors import SpikeforgeError
 from train.augment import code
 from train.exporter import Windowed, integer_layers
-from train.stepped import SteppedDense
-from train.stepped_network import SteppedRun, run_stepped, stepped_layers
+from train.spiking.layer import SpikingLayer
+from train.spiking.net import SpikingStack
+from train.stepped_layer import SteppedLayer
+from train.stepped_network import SteppedRun, SteppedStage, run_stepped, stepped_stages
 
 __all__ = ["Evaluation", "accuracy", "evaluate"]
 
@@ -57,7 +59,9 @@ def evaluate(
     Raises:
         SpikeforgeError: If the model holds a module that has no integer counterpart.
     """
-    stepped = stepped_layers(model)
+    if isinstance(model, SpikingStack):
+        return _evaluate_stack(model, images)
+    stepped = stepped_stages(model)
     if stepped:
         return _evaluate_stepped(stepped, images, input_threshold)
     layers = integer_layers(model)
@@ -97,13 +101,17 @@ def accuracy(
     """
     if not len(images):
         raise SpikeforgeError("accuracy needs at least 1 image, not 0")
-    stepped = stepped_layers(model)
-    windowed = [] if stepped else integer_layers(model)
+    stack = model if isinstance(model, SpikingStack) else None
+    stepped = [] if stack is not None else stepped_stages(model)
+    windowed = [] if stepped or stack is not None else integer_layers(model)
     hits = 0
-    with _rounding([*stepped, *windowed], rounding):
+    stacked = stack.weighted() if stack is not None else ()
+    with _rounding([*stacked, *_weighted(stepped), *windowed], rounding):
         for start in range(0, len(images), _BATCH):
             batch = images[start : start + _BATCH]
-            if stepped:
+            if stack is not None:
+                named = stack.run(_stack_input(stack, batch)).classes.numpy()
+            elif stepped:
                 named = _run_stepped(stepped, batch, input_threshold).decision.classes.numpy()
             else:
                 named = _run(windowed, batch, input_threshold)[-1].argmax(1).numpy()
@@ -130,19 +138,48 @@ def _run(
     return kept
 
 
+def _stack_input(model: SpikingStack, images: NDArray[np.uint8]) -> Tensor:
+    pixels = torch.from_numpy(images.reshape(len(images), -1).astype(np.float32))
+    return model.form.code(pixels)
+
+
+def _evaluate_stack(model: SpikingStack, images: NDArray[np.uint8]) -> Evaluation:
+    runs = [
+        model.run(_stack_input(model, images[start : start + _BATCH]))
+        for start in range(0, len(images), _BATCH)
+    ]
+    layers = zip(*(run.spikes for run in runs), strict=True)
+    return Evaluation(
+        classes=torch.cat([run.classes for run in runs]).numpy(),
+        levels=(),
+        membranes=torch.cat([run.finals for run in runs]).to(torch.int64).numpy(),
+        spikes=tuple(_by_image(parts) for parts in layers),
+    )
+
+
+def _by_image(parts: Sequence[Tensor]) -> NDArray[np.uint8]:
+    """Spikes of batches, shapes (steps, B, ...), as uint8 of shape (images, steps, neurons)."""
+    whole = torch.cat([part.to(torch.uint8).transpose(0, 1).flatten(2) for part in parts])
+    return whole.numpy()
+
+
 def _coded(images: NDArray[np.uint8], steps: int, input_threshold: int) -> Tensor:
     pixels = torch.from_numpy(images.reshape(len(images), -1).astype(np.float32))
     return code(pixels, steps, input_threshold)
 
 
 def _run_stepped(
-    layers: Sequence[SteppedDense], images: NDArray[np.uint8], input_threshold: int
+    layers: Sequence[SteppedStage], images: NDArray[np.uint8], input_threshold: int
 ) -> SteppedRun:
-    return run_stepped(layers, _coded(images, layers[0].input_steps, input_threshold))
+    return run_stepped(layers, _coded(images, _weighted(layers)[0].input_steps, input_threshold))
+
+
+def _weighted(stages: Sequence[SteppedStage]) -> list[SteppedLayer]:
+    return [stage for stage in stages if isinstance(stage, SteppedLayer)]
 
 
 def _evaluate_stepped(
-    layers: Sequence[SteppedDense], images: NDArray[np.uint8], input_threshold: int
+    layers: Sequence[SteppedStage], images: NDArray[np.uint8], input_threshold: int
 ) -> Evaluation:
     runs = [
         _run_stepped(layers, images[start : start + _BATCH], input_threshold)
@@ -157,7 +194,7 @@ def _evaluate_stepped(
         membranes=torch.cat([each.membranes for each in decisions]).to(torch.int64).numpy(),
         spikes=tuple(
             _spikes(torch.cat(parts).numpy(), layer.steps)
-            for parts, layer in zip(times, layers, strict=True)
+            for parts, layer in zip(times, _weighted(layers), strict=True)
         ),
         decided_step=torch.cat(decided).numpy(),
     )
@@ -170,7 +207,7 @@ def _spikes(times: NDArray[np.float32], steps: int) -> NDArray[np.uint8]:
 
 
 @contextmanager
-def _rounding(layers: Sequence[Windowed | SteppedDense], on: bool) -> Iterator[None]:
+def _rounding(layers: Sequence[Windowed | SteppedLayer | SpikingLayer], on: bool) -> Iterator[None]:
     before = [layer.rounding for layer in layers]
     try:
         for layer in layers:

@@ -27,10 +27,13 @@ from spikeforge.schema import (
     ThresholdShape,
 )
 from train.export_checks import checked_integers, checked_width
+from train.first_spike_pool import FirstSpikePool
 from train.model import SpikingNet
-from train.stepped import SteppedDense
+from train.spiking.export import export_stack
+from train.spiking.net import SpikingStack
+from train.stepped_conv import SteppedConv
 from train.stepped_export import export_stepped
-from train.stepped_network import stepped_layers
+from train.stepped_network import SteppedStage, stepped_stages
 from train.windowed import FiringLayer, IntegerLayer, WindowedDense, WindowedReadout
 from train.windowed_conv import WindowedConv
 
@@ -66,7 +69,9 @@ def export(
         SpikeforgeError: If the model holds another kind of module, has a scale of zero or numbers
             that are not finite, or does not hold together as a network.
     """
-    stepped = stepped_layers(model)
+    if isinstance(model, SpikingStack):
+        return export_stack(model, name=name, metadata=metadata or Metadata())
+    stepped = stepped_stages(model)
     if stepped:
         return export_stepped(
             stepped, name=name, input_shape=input_shape or _image_shape(stepped[0]),
@@ -138,8 +143,8 @@ def _check_map(place: str, layer: WindowedConv, before: Windowed) -> None:
         )
 
 
-def _image_shape(first: Windowed | SteppedDense) -> tuple[int, int, int]:
-    if isinstance(first, WindowedConv):
+def _image_shape(first: Windowed | SteppedStage) -> tuple[int, int, int]:
+    if isinstance(first, WindowedConv | SteppedConv | FirstSpikePool):
         return first.shape
     return (1, 28, 28) if first.inputs == 784 else (1, 1, first.inputs)
 

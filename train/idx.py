@@ -43,25 +43,29 @@ def read_images(path: Path) -> NDArray[np.uint8]:
     return data.reshape(count, rows, columns)
 
 
-def read_labels(path: Path) -> NDArray[np.uint8]:
+def read_labels(path: Path, classes: int = CLASSES, first: int = 0) -> NDArray[np.uint8]:
     """Read a file of labels.
 
     Args:
         path: An IDX file of unsigned bytes with one dimension; gzipped if it starts so.
+        classes: Number of classes.
+        first: The file's number of the first class.
 
     Returns:
-        Labels 0..9, shape (N,).
+        Labels 0..classes - 1, shape (N,).
 
     Raises:
         SpikeforgeError: If the file is missing, truncated, of another kind, or holds other labels.
     """
     *_, data = _read(path, _LABELS_MAGIC, "labels", dimensions=1)
-    if data.max() >= CLASSES:
-        at = int(np.argmax(data >= CLASSES))
+    wrong = (data < first) | (data >= first + classes)
+    if wrong.any():
+        at = int(np.argmax(wrong))
         raise SpikeforgeError(
-            f"{path}: label {at} must be in 0..{CLASSES - 1}, not {data[at]}; {_AGAIN}"
+            f"{path}: label {at} must be in {first}..{first + classes - 1}, not {data[at]}; "
+            f"{_AGAIN}"
         )
-    return data
+    return data - np.uint8(first) if first else data
 
 
 def check_pair(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from train.windowed import WindowedDense, WindowedReadout
@@ -28,6 +29,16 @@ class SpikingNet(nn.Module, ABC):
         Args:
             k: Coded inputs 0..T, shape (B, inputs).
         """
+
+    def loss(self, scores: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+        """What training lowers, shape (); the scores' cross-entropy, unless a rule has its own.
+
+        Args:
+            scores: As :meth:`scores` gives them, shape (B, classes).
+            targets: Classes, int64, shape (B,).
+            label_smoothing: Share of the target spread over all classes.
+        """
+        return functional.cross_entropy(scores, targets, label_smoothing=label_smoothing)
 
     @abstractmethod
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:

@@ -3,6 +3,8 @@
 A real parameter p stands for the integer round(p / step), clipped to its bits. The step itself is
 learned (the gradient is that of learned step size quantization, Esser et al., 2020): where an
 integer is rounded, the step feels the rounding error; where it is clipped, the clipped integer.
+Of one bit only the sign is used, -1 or +1, and the step is its size: real weights learn within two
+steps of zero (Courbariaux et al., 2016, clip them likewise).
 """
 
 from __future__ import annotations
@@ -15,10 +17,15 @@ from spikeforge.bounds import signed_range
 __all__ = ["bias_grid", "step_gradient", "threshold_grid", "weight_grid", "window_gradient"]
 
 
+_BINARY_REACH = 2.0  # LSBs: binary weights that are further from zero stay as they are
+
+
 def weight_grid(weight: Tensor, step: Tensor, bits: int, rounding: bool) -> Tensor:
-    """Weights in LSBs, clipped to ``bits`` bits; integers if ``rounding``."""
-    low, high = signed_range(bits)
+    """Weights in LSBs, clipped to ``bits`` bits; integers if ``rounding``; of 1 bit, the sign."""
     scaled = weight / step
+    if bits == 1:
+        return torch.where(scaled < 0, -1.0, 1.0) if rounding else scaled.clamp_(-1, 1)
+    low, high = signed_range(bits)
     return (scaled.round_() if rounding else scaled).clamp_(low, high)
 
 
@@ -49,8 +56,12 @@ def step_gradient(
     Returns:
         The gradients by ``weight`` (zero where clipped) and by log(step), shape (1,).
     """
-    low, high = signed_range(bits)
     scale = float(step)
+    if bits == 1:
+        reach = _BINARY_REACH * scale
+        by_log_step = _dot(gradient, grid).view(1) * scale
+        return window_gradient(gradient, weight, -reach, reach), by_log_step
+    low, high = signed_range(bits)
     inside = window_gradient(gradient, weight, (low - 0.5) * scale, (high + 0.5) * scale)
     # Sum of gradient * (integer - real where rounded, integer where clipped), times the step.
     by_log_step = _dot(gradient, grid) * scale - _dot(inside, weight)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from spikeforge.errors import SpikeforgeError, nearest
 from spikeforge.validation import StrictModel, parse
+from train.catalogue import SETS
 
 __all__ = [
-    "Augmentation", "ConvShape", "NetworkShape", "Recipe", "Sparsity", "Training", "load_recipe",
-    "recipe_names",
+    "Augmentation", "ConvShape", "NetworkShape", "NeuronShape", "Recipe", "Sparsity", "Training",
+    "load_recipe", "recipe_names",
 ]  # fmt: skip
 
 MAX_RECIPE_BYTES = 1 << 16
@@ -29,12 +31,36 @@ class ConvShape(StrictModel):
         kernel: Height and width of the kernel.
         stride: Distance between positions, in both directions.
         padding: Silent pixels around the input, on each side.
+        pool: Side of the windows that are pooled behind it (1: none): the first spike of a window
+            in single-spike rules, their sum in multi-spike rules.
+        residual: Make it a SEW block: a second convolution of the same kind follows, whose spikes
+            are joined with the block's input element by element.
     """
 
     channels: int = Field(ge=1, le=4_096)
     kernel: int = Field(ge=1, le=28)
     stride: int = Field(default=1, ge=1, le=28)
     padding: int = Field(default=0, ge=0, le=27)
+    pool: int = Field(default=1, ge=1, le=28)
+    residual: Literal["add", "and", "iand"] | None = None
+
+
+class NeuronShape(StrictModel):
+    """The neuron of a multi-spike rule; leaks are shifts, so training sees what hardware does.
+
+    Attributes:
+        current_shift: The current loses I >> shift each step; None for a synapse without memory.
+        membrane_shift: The membrane loses V >> shift each step; None for no leak.
+        after_spike: V goes to zero, or loses the threshold.
+        refractory: Steps of silence after a spike.
+        reset_gradient: Let the gradient through the reset as well (Yang, arXiv 2011.09964).
+    """
+
+    current_shift: int | None = Field(default=None, ge=1, le=15)
+    membrane_shift: int | None = Field(default=None, ge=1, le=15)
+    after_spike: Literal["zero", "subtract"] = "zero"
+    refractory: int = Field(default=0, ge=0, le=15)
+    reset_gradient: bool = False
 
 
 class NetworkShape(StrictModel):
@@ -49,6 +75,13 @@ class NetworkShape(StrictModel):
         threshold_per_neuron: One threshold a hidden neuron instead of one for the layer.
         input_threshold: Pixels below it are silent (0 keeps all).
         extra_steps: Steps that a stepped output layer runs longer than the input.
+        input_bits: Present each pixel's upper bits in every step; 0 for one spike a pixel, the
+            brighter the earlier. For multi-spike rules.
+        readout: Of a multi-spike rule: the largest final membrane of an output layer that never
+            fires, or the most output spikes.
+        votes: Output neurons a class.
+        recurrent: Hidden fully connected layers feed their own spikes back.
+        neuron: Of multi-spike rules; their default if it is left out.
     """
 
     conv: tuple[ConvShape, ...] = Field(default=(), max_length=16, strict=False)
@@ -56,11 +89,16 @@ class NetworkShape(StrictModel):
         min_length=1, max_length=16, strict=False
     )
     steps: int = Field(default=15, ge=1, le=255)
-    weight_bits: int = Field(default=4, ge=2, le=8)
+    weight_bits: int = Field(default=4, ge=1, le=8)
     bias: bool = True
     threshold_per_neuron: bool = False
     input_threshold: int = Field(default=0, ge=0, le=255)
     extra_steps: int = Field(default=0, ge=0, le=255)
+    input_bits: int = Field(default=0, ge=0, le=8)
+    readout: Literal["max_membrane", "spike_count"] = "max_membrane"
+    votes: int = Field(default=1, ge=1, le=64)
+    recurrent: bool = False
+    neuron: NeuronShape = NeuronShape()
 
 
 class Training(StrictModel):
@@ -103,6 +141,7 @@ class Augmentation(StrictModel):
         shear: Shear, as tangent of the angle.
         shift_pixels: Shift in each direction.
         elastic_pixels: Standard deviation of a smooth random field of shifts.
+        mirror: Exchange left and right in half of the images.
     """
 
     rotation_degrees: float = Field(default=0.0, ge=0, le=180)
@@ -110,6 +149,7 @@ class Augmentation(StrictModel):
     shear: float = Field(default=0.0, ge=0, le=1)
     shift_pixels: float = Field(default=0.0, ge=0, le=14)
     elastic_pixels: float = Field(default=0.0, ge=0, le=14)
+    mirror: bool = False
 
 
 class Sparsity(StrictModel):
@@ -140,17 +180,41 @@ class Recipe(StrictModel):
     Attributes:
         name: Short name, which the exported network carries.
         rule: The learning rule, by its name in :data:`train.rules.RULES`.
+        data: The set of images, by its name in :data:`train.catalogue.SETS`.
         seed: Of all random choices, unless the caller gives another.
         sparsity: Which weights go to zero; none by default.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
     rule: str = "windowed"
+    data: str = "mnist"
     seed: int = Field(default=1, ge=0, lt=1 << 32)
     network: NetworkShape
     training: Training
     augmentation: Augmentation = Augmentation()
     sparsity: Sparsity | None = None
+
+    @field_validator("data")
+    @classmethod
+    def _is_a_known_set(cls, data: str) -> str:
+        if data not in SETS:
+            raise ValueError(f"must be one of {', '.join(SETS)}{nearest(data, SETS)}")
+        return data
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of the images."""
+        return SETS[self.data].shape
+
+    @property
+    def inputs(self) -> int:
+        """Pixels of an image, all channels together: inputs of the network."""
+        return math.prod(self.input_shape)
+
+    @property
+    def classes(self) -> int:
+        """Classes of the images: outputs of the network."""
+        return SETS[self.data].classes
 
 
 def recipe_names() -> list[str]:

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 
 from spikeforge.errors import SpikeforgeError, nearest
 from train.cnn import WindowedCnn
-from train.idx import CLASSES, SIDE
 from train.model import SpikingNet, WindowedMlp
 from train.recipe import Recipe
-from train.stdbp_net import StdbpMlp
+from train.spiking.net import SpikingStack
+from train.stdbp_net import stdbp_network
+from train.surrogate import Surrogate
 
 __all__ = ["RULES", "build_network"]
 
@@ -29,7 +30,7 @@ def _windowed(recipe: Recipe) -> SpikingNet:
     if shape.conv:
         return WindowedCnn.from_recipe(recipe)
     return WindowedMlp(
-        (SIDE * SIDE, *shape.hidden, CLASSES),
+        (recipe.inputs, *shape.hidden, recipe.classes),
         weight_bits=shape.weight_bits,
         steps=shape.steps,
         bias=shape.bias,
@@ -38,8 +39,14 @@ def _windowed(recipe: Recipe) -> SpikingNet:
     )
 
 
+def _surrogate(recipe: Recipe) -> SpikingNet:
+    """Backpropagation through time with a smooth stand-in for the spike's derivative."""
+    return SpikingStack.from_recipe(recipe, Surrogate(recipe.network.neuron.reset_gradient))
+
+
 RULES: Mapping[str, Callable[[Recipe], SpikingNet]] = {
-    "stdbp": StdbpMlp.from_recipe,
+    "stdbp": stdbp_network,
+    "surrogate": _surrogate,
     "windowed": _windowed,
 }
 

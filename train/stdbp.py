@@ -23,17 +23,10 @@ import torch
 from torch import Tensor
 
 from train.quantize import step_gradient
-from train.stepped import (
-    NEVER,
-    Arrivals,
-    SteppedDense,
-    first_crossing,
-    membranes,
-    running_sum,
-    silenced,
-)
+from train.stepped import NEVER, SteppedDense, first_crossing, silenced
+from train.stepped_layer import SteppedLayer
 
-__all__ = ["StdbpDense", "StdbpOutput"]
+__all__ = ["StdbpDense", "StdbpOutput", "by_bias_current", "stdbp_times"]
 
 _LEAST_SLOPE = 0.05  # in thresholds per step
 _SILENT_STEPS = 2.0  # that a silent output neuron is late, per threshold of missing V
@@ -52,11 +45,7 @@ class StdbpDense(SteppedDense):
 
     def trained(self, times: Tensor) -> Tensor:
         """Spike times that carry gradients, in training mode as in evaluation mode."""
-        result: Tensor = _SpikeTimes.apply(
-            times, self.weight, self.bias, self.log_step, self.log_threshold,
-            self.grids(self.rounding), self.weight_bits, self.steps, self.extrapolates,
-        )  # fmt: skip
-        return result
+        return stdbp_times(self, times, self.extrapolates)
 
 
 class StdbpOutput(StdbpDense):
@@ -73,18 +62,34 @@ class StdbpOutput(StdbpDense):
         return self.trained(times) if self.training else self.run(times)[0]
 
 
+def stdbp_times(layer: SteppedLayer, times: Tensor, extrapolates: bool) -> Tensor:
+    """A layer's spike times with the gradients of this rule.
+
+    Args:
+        layer: The layer.
+        times: Steps of the arriving spikes, shape (B, inputs).
+        extrapolates: Give real crossing times, none of them missing, as for an output layer.
+
+    Returns:
+        Shape (B, outputs).
+    """
+    result: Tensor = _SpikeTimes.apply(
+        times, layer.weight, layer.bias, layer.log_step, layer.log_threshold, layer, extrapolates
+    )
+    return layer.shaped(result)
+
+
 class _SpikeTimes(torch.autograd.Function):
     """Integers forward; backward the gradients of the crossing inside its step."""
 
     @staticmethod
     def forward(
         ctx: Any, times: Tensor, weight: Tensor, bias: Tensor, log_step: Tensor,
-        log_threshold: Tensor, grids: tuple[Tensor, Tensor, Tensor], bits: int, steps: int,
-        extrapolates: bool,
+        log_threshold: Tensor, layer: SteppedLayer, extrapolates: bool,
     ) -> Tensor:  # fmt: skip
-        grid, bias_lsb, theta = grids
-        arrivals = Arrivals(times, steps)
-        v = membranes(arrivals.drive(grid), bias_lsb)
+        grid, bias_lsb, theta = layer.grids(layer.rounding)
+        steps, response = layer.steps, layer.response(times)
+        v = response.potentials(grid, bias_lsb)
         at, fired = first_crossing(v, theta)
         here = v.gather(0, at[None])[0]
         before = v.gather(0, (at - 1).clamp_(min=0)[None])[0].mul_(at > 0)
@@ -95,15 +100,14 @@ class _SpikeTimes(torch.autograd.Function):
             result = torch.where(fired, at - back, missing)
         else:
             result = torch.where(fired, at.to(v.dtype), NEVER)
-        ctx.bits, ctx.steps, ctx.extrapolates, ctx.arrivals = bits, steps, extrapolates, arrivals
-        ctx.save_for_backward(
-            times, weight, grid, log_step.exp(), theta, at, fired, slope, back, here
-        )
+        ctx.bits, ctx.steps, ctx.extrapolates = layer.weight_bits, steps, extrapolates
+        ctx.response = response
+        ctx.save_for_backward(weight, grid, log_step.exp(), theta, at, fired, slope, back, here)
         return result
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        times, weight, grid, step, theta, at, fired, slope, back, here = ctx.saved_tensors
+        weight, grid, step, theta, at, fired, slope, back, here = ctx.saved_tensors
         by_time, steps = gradients[0], ctx.steps
         # V at the crossing lies between its values at the ends of two steps.
         crossing = (by_time * fired).div_(slope)
@@ -119,27 +123,22 @@ class _SpikeTimes(torch.autograd.Function):
             by_v[-1] -= 1 / (theta * len(by_time))
         by_times = None
         if ctx.needs_input_grad[0]:
-            # Every spike up to that step is in the causal set, that step's own as a whole.
+            # Every spike up to that step is in the causal set, that step's own as a whole. A spike
+            # one step later lowers V by its weight at every step from its own on.
             by_crossing = torch.zeros_like(by_v).scatter_(0, at[None], by_v.sum(0)[None])
-            by_times = _by_times(times, by_crossing, grid)
-        # V is a double running sum over steps, so its gradient is one from the end.
-        by_current = running_sum(by_v.div_(step), backwards=True)
-        by_drive = running_sum(by_current, backwards=True)
+            by_times = ctx.response.by_times(by_crossing, grid).neg_()
+        by_v.div_(step)
+        by_bias = by_bias_current(by_v) if ctx.needs_input_grad[2] else None
         by_weight, by_log_step = step_gradient(
-            weight, grid, step, ctx.bits, ctx.arrivals.by_weight(by_drive)
+            weight, grid, step, ctx.bits, ctx.response.by_weight(by_v)
         )
         by_log_threshold = (by_theta * theta).sum(0)
         if theta.numel() == 1:
             by_log_threshold = by_log_threshold.sum(0, keepdim=True)
-        rest = (None, None, None, None)
-        return by_times, by_weight, by_drive[0].sum(0), by_log_step, by_log_threshold, *rest
+        return by_times, by_weight, by_bias, by_log_step, by_log_threshold, None, None
 
 
-def _by_times(times: Tensor, by_v: Tensor, grid: Tensor) -> Tensor:
-    """A spike one step later lowers V by its weight at every step from its own on."""
-    steps = len(by_v)
-    by_current = running_sum(by_v, backwards=True)
-    summed = (by_current.flatten(0, 1) @ grid).view(steps, *times.shape)
-    arrived = times < steps
-    at = torch.where(arrived, times, 0.0).long()
-    return summed.gather(0, at[None])[0].mul_(arrived).neg_()
+def by_bias_current(by_v: Tensor) -> Tensor:
+    """Gradient by the biases: constant currents, which V adds up from the first step on."""
+    passed = torch.arange(1, len(by_v) + 1, dtype=by_v.dtype)
+    return passed @ by_v.sum(1)

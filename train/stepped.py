@@ -1,37 +1,27 @@
-"""Stepped layers of single-spike ramp neurons, as what they are in hardware: integers.
+"""Stepped layers of single-spike neurons, as what they are in hardware: integers.
 
-A spike that arrives at step t_i adds its weight to the current I for good, and V += I + bias at
-every step, that of the arrival included. The neuron fires once, at the first step with V >= theta.
-Between layers a spike is its step, a whole number; :data:`NEVER` stands for silence. The class is
-that of the earliest output spike (in one step: of the largest V), or of the largest final V.
+A spike that arrives at step t_i adds its weight to the current I for good (or as the taps of its
+PSP say), and V += I + bias at every step, that of the arrival included. The neuron fires once, at
+the first step with V >= theta. Between layers a spike is its step, a whole number; :data:`NEVER`
+stands for silence. The class is that of the earliest output spike (in one step: of the largest V),
+or of the largest final V.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-from spikeforge.bounds import signed_range
-from train.quantize import bias_grid, threshold_grid, weight_grid
-from train.windowed import IntegerLayer
+from train.stepped_layer import RAMP, SteppedLayer, Taps, tapped
 
-__all__ = ["NEVER", "Arrivals", "Decision", "SteppedDense", "decide", "first_crossing",
-           "membranes", "running_sum", "silenced", "spike_times"]  # fmt: skip
+__all__ = ["NEVER", "Arrivals", "Decision", "DenseResponse", "SteppedDense", "decide",
+           "first_crossing", "membranes", "running_sum", "silenced", "spike_times"]  # fmt: skip
 
 NEVER = 1024.0  # later than any step that the contract allows
-_EXACT_FLOAT32 = 1 << 24
-# Starting points: the share of inputs that spike, mean and deviation of a weight per active input,
-# the threshold in steps of a mean current, and a weight's deviation in LSBs of 4 bits.
-_ACTIVE_SHARE = 1 / 8
-_START_MEAN = 0.6
-_START_DEVIATION = 0.5
-_START_THRESHOLD = 0.8
-_STEPS_PER_DEVIATION = 2.0
 
 
 def spike_times(k: Tensor, steps: int) -> Tensor:
@@ -109,10 +99,12 @@ def first_crossing(v: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
         The step, int64 (the last one if there is none), and whether there is one, bool; both of
         shape (B, neurons).
     """
-    steps = len(v)
-    each = torch.arange(steps, dtype=v.dtype).view(-1, 1, 1)
-    step = torch.where(v >= theta, each, steps).amin(0)
-    return step.clamp(max=steps - 1).long(), step < steps
+    waits = v[0] < theta
+    step = waits.to(torch.int16)
+    for here in v[1:]:
+        waits &= here < theta
+        step += waits
+    return step.clamp(max=len(v) - 1).long(), ~waits
 
 
 def silenced(step: Tensor, fired: Tensor) -> Tensor:
@@ -148,81 +140,71 @@ def decide(v: Tensor, theta: Tensor) -> Decision:
     return Decision(candidates.argmax(1), first, early, last)
 
 
-class SteppedDense(nn.Module):
-    """A fully connected layer of ramp neurons; learning rules subclass it with their gradients.
+class DenseResponse:
+    """Spikes arriving at a fully connected layer (:class:`train.stepped_layer.Response`).
+
+    Args:
+        times: Steps of the spikes, shape (B, inputs).
+        steps: Steps of the receiving layer.
+        taps: (delay, gain) of the PSP.
+    """
+
+    def __init__(self, times: Tensor, steps: int, taps: Taps = RAMP) -> None:
+        self._arrivals, self._times, self._taps = Arrivals(times, steps), times, taps
+
+    def potentials(self, weight: Tensor, bias: Tensor) -> Tensor:
+        """V at the end of each step, shape (steps, B, neurons)."""
+        return membranes(tapped(self._arrivals.drive(weight), self._taps), bias)
+
+    def by_weight(self, by_v: Tensor) -> Tensor:
+        """V is a double running sum over steps, so its gradient is one from the end."""
+        by_current = running_sum(by_v, backwards=True)
+        by_taken = running_sum(by_current, backwards=True)
+        return self._arrivals.by_weight(tapped(by_taken, self._taps, backwards=True))
+
+    def by_times(self, by_step: Tensor, weight: Tensor) -> Tensor:
+        """Sums over all neurons and the steps from a spike's own on, shape (B, inputs)."""
+        steps = len(by_step)
+        summed = (running_sum(by_step, backwards=True).flatten(0, 1) @ weight).view(
+            steps, *self._times.shape
+        )
+        arrived = self._times < steps
+        at = torch.where(arrived, self._times, 0.0).long()
+        return summed.gather(0, at[None])[0].mul_(arrived)
+
+
+class SteppedDense(SteppedLayer):
+    """A fully connected layer of single-spike neurons; rules subclass it with their gradients.
 
     Args:
         inputs: Number of inputs.
         outputs: Number of neurons.
-        weight_bits: Width of the weights, 2 to 8.
+        weight_bits: Width of the weights, 1 (-1 and +1) to 8.
         steps: T, of the input window.
         extra_steps: Steps that this layer runs longer than T.
         bias: Learn one bias a neuron, a constant current.
         threshold_per_neuron: Learn one threshold a neuron instead of one for the layer.
+        taps: (delay, gain) of the PSP; a ramp by default.
+        active_share: Share of the inputs that are expected to spike.
     """
 
     def __init__(
         self, inputs: int, outputs: int, *, weight_bits: int = 4, steps: int = 15,
         extra_steps: int = 0, bias: bool = True, threshold_per_neuron: bool = False,
+        taps: Taps = RAMP, active_share: float = 1 / 8,
     ) -> None:  # fmt: skip
-        super().__init__()
-        self.inputs, self.outputs, self.weight_bits = inputs, outputs, weight_bits
-        self.input_steps, self.steps, self.rounding = steps, steps + extra_steps, True
-        active = max(1.0, _ACTIVE_SHARE * inputs)
-        mean, deviation = _START_MEAN / active, _START_DEVIATION / math.sqrt(active)
-        self.weight = nn.Parameter(torch.randn(outputs, inputs) * deviation + mean)
-        self.bias = nn.Parameter(torch.zeros(outputs), requires_grad=bias)
-        scale = _STEPS_PER_DEVIATION * 2.0 ** (weight_bits - 4)
-        self.log_step = nn.Parameter(torch.tensor([math.log((deviation + mean) / scale)]))
-        count = outputs if threshold_per_neuron else 1
-        start = math.log(_START_THRESHOLD * steps)
-        self.log_threshold = nn.Parameter(torch.full((count,), start))
-
-    @property
-    def step(self) -> Tensor:
-        """Real units per LSB of weights, currents and membranes, shape (1,)."""
-        return self.log_step.exp()
-
-    @property
-    def threshold(self) -> Tensor:
-        """Real threshold, shape (1,) or (outputs,)."""
-        return self.log_threshold.exp()
-
-    def grids(self, rounding: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """Weights, biases and thresholds in LSBs, integers if ``rounding``; without gradients."""
-        with torch.no_grad():
-            step = self.step
-            return (
-                weight_grid(self.weight, step, self.weight_bits, rounding),
-                bias_grid(self.bias, step, rounding),
-                threshold_grid(self.threshold, step, rounding),
-            )
-
-    def integers(self) -> IntegerLayer:
-        """The integers that evaluation computes with and export writes."""
-        weight, bias, threshold = self.grids(rounding=True)
-        return IntegerLayer(
-            weight=weight.long(), bias=bias.long(), threshold=threshold.long(),
-            step=float(self.step.detach()),
+        super().__init__(
+            inputs, outputs, (outputs, inputs), weight_bits=weight_bits, steps=steps,
+            extra_steps=extra_steps, bias=bias, threshold_per_neuron=threshold_per_neuron,
+            taps=taps, active_share=active_share,
         )  # fmt: skip
 
+    def response(self, times: Tensor) -> DenseResponse:
+        """What arriving spikes of shape (B, inputs) do."""
+        return DenseResponse(times, self.steps, self.taps)
+
     def run(self, times: Tensor) -> tuple[Tensor, Tensor]:
-        """Membranes and thresholds of evaluation: integers, exact as long as float64 is.
-
-        Args:
-            times: Steps of the arriving spikes, shape (B, inputs).
-
-        Returns:
-            V at the end of each step as if no neuron fired, in LSBs, shape (steps, B, outputs), and
-            theta, shape (1,) or (outputs,).
-        """
+        """Membranes (steps, B, outputs) and thresholds, as the base class says."""
         weight, bias, theta = self.grids(self.rounding)
-        most = signed_range(self.weight_bits)[0] * -self.inputs + int(bias.abs().max())
-        wide = most * self.steps * (self.steps + 1) // 2 >= _EXACT_FLOAT32
-        kind = torch.float64 if wide else torch.float32
-        drive = Arrivals(times, self.steps).drive(weight.to(kind))
-        return membranes(drive, bias.to(kind)), theta.to(kind)
-
-    def extra_repr(self) -> str:
-        """Sizes and widths, for printing a model."""
-        return f"{self.inputs}, {self.outputs}, weight_bits={self.weight_bits}, steps={self.steps}"
+        kind = self.exact_type(bias)
+        return self.response(times).potentials(weight.to(kind), bias.to(kind)), theta.to(kind)

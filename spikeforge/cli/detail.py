@@ -84,6 +84,12 @@ def _links(
     ]
 
 
+def _grey(pixels: NDArray[np.uint8], shape: tuple[int, ...]) -> list[list[int]]:
+    """Rows of grey levels: the mean over an image's channels."""
+    rows: list[list[int]] = pixels.reshape(shape).mean(axis=0).astype(np.uint8).tolist()
+    return rows
+
+
 def _rasters(
     network: Network, config: HardwareConfig, images: Images, simulation: Simulation
 ) -> list[dict[str, object]]:
@@ -98,7 +104,7 @@ def _rasters(
             {
                 "label": int(images.labels[number]),
                 "predicted": int(simulation.classes[number]),
-                "image": images.pixels[number].reshape(network.input.shape[1:]).tolist(),
+                "image": _grey(images.pixels[number], network.input.shape),
                 "membranes": trace.outputs[number].tolist(),
                 "layers": _spikes(network, config, trace, number),
             }

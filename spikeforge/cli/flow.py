@@ -35,7 +35,6 @@ from spikeforge.files import prepare_folder
 from spikeforge.netfile import save_network
 from spikeforge.progress import console
 from train.data import load_dataset
-from train.idx import CLASSES
 from train.recipe import load_recipe
 
 if TYPE_CHECKING:
@@ -87,10 +86,10 @@ def run_flow(options: FlowOptions) -> tuple[dict[str, object], Path]:
     recipe = load_recipe(options.recipe)
     profile = load_profile(options.technology)
     clock_mhz = check_clock(profile, options.clock_mhz)
-    check_lanes(options.lanes, max(*recipe.network.hidden, CLASSES), recipe.name)
+    check_lanes(options.lanes, max(*recipe.network.hidden, recipe.classes), recipe.name)
     require_tools()
     out = prepare_folder(options.out or Path("out") / recipe.name)
-    dataset = load_dataset(options.data)
+    dataset = load_dataset(options.data, recipe.data)
     tell_dataset(dataset)
     select_images(dataset, options.images)
     select_images(dataset, options.cocotb_images, "--cocotb-images")

@@ -17,7 +17,7 @@ def extract_dataset(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("SPIKEFORGE_DATA", raising=False)
         patch.setenv("SPIKEFORGE_OFFLINE", "1")
-        patch.setattr("train.data.cache_folder", lambda: Path(cache))
+        patch.setattr("train.data.cache_folder", lambda name="mnist": Path(cache))
         yield load_dataset()
 
 

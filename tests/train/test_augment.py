@@ -100,3 +100,20 @@ def test_results_stay_when_the_next_chunk_is_drawn():
     kept = first.clone()
     augmenter(cross(), source(2))
     torch.testing.assert_close(first, kept, rtol=0, atol=0)
+
+
+def test_mirroring_exchanges_left_and_right_in_about_half_of_the_images():
+    images = torch.randint(0, 256, (400, 28, 28), dtype=torch.uint8, generator=source(2))
+    drawn = Augmenter(Augmentation(mirror=True))(images, source(3)).view(400, 28, 28)
+    same = (drawn - images).abs().amax((1, 2)) < 0.5
+    turned = (drawn - images.flip(2)).abs().amax((1, 2)) < 0.5
+    assert (same ^ turned).all()
+    assert 150 < int(turned.sum()) < 250
+
+
+def test_all_channels_of_an_image_are_distorted_alike():
+    grey = cross().expand(12, 28, 28)
+    settings = Augmentation(rotation_degrees=30, elastic_pixels=1, mirror=True)
+    alone = Augmenter(settings)(grey, source(4))
+    drawn = Augmenter(settings, (3, 28, 28))(grey[:, None].expand(12, 3, 28, 28), source(4))
+    assert torch.equal(drawn.view(12, 3, 784), alone[:, None].expand(12, 3, 784))

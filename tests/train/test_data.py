@@ -35,7 +35,7 @@ def fill(folder: Path, train=6_010, test=5, rename=str, pack=bytes):
 def no_surroundings(monkeypatch, tmp_path):
     monkeypatch.delenv("SPIKEFORGE_DATA", raising=False)
     monkeypatch.setenv("SPIKEFORGE_OFFLINE", "1")
-    monkeypatch.setattr(data, "cache_folder", lambda: tmp_path / "no-cache" / "mnist")
+    monkeypatch.setattr(data, "cache_folder", lambda name="mnist": tmp_path / "no-cache" / name)
 
 
 def quick_gzip(raw):
@@ -73,13 +73,13 @@ def test_the_environment_names_a_folder_and_the_argument_wins(tmp_path, monkeypa
 
 
 def test_a_filled_cache_is_used(tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "cache_folder", lambda: fill(tmp_path / "cache", test=7))
+    monkeypatch.setattr(data, "cache_folder", lambda name: fill(tmp_path / "cache", test=7))
     assert len(load_dataset().test) == 7
 
 
 def test_a_download_fills_the_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "download_mnist", lambda folder: bool(fill(folder, test=8)))
-    monkeypatch.setattr(data, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(data, "download", lambda source, folder: bool(fill(folder, test=8)))
+    monkeypatch.setattr(data, "cache_folder", lambda name: tmp_path / "cache")
     assert len(load_dataset().test) == 8
 
 

@@ -31,6 +31,7 @@ def command(
     from hw.config import configure
     from sim.reference import run_reference
     from sim.simulate import simulate
+    from spikeforge.class_names import class_names
     from spikeforge.coding import encode
     from spikeforge.errors import MismatchError
     from spikeforge.netfile import load_network
@@ -45,17 +46,18 @@ def command(
     if rtl:
         found = simulate(loaded, config, levels, workers=1)
         classes, message = found.classes, found.message
+    names = class_names(loaded.metadata.dataset, loaded.readout.classes)
     answers = []
     for path, (_, notes), winner, outputs in zip(
         pictures, read, classes.tolist(), trace.outputs.tolist(), strict=True
     ):
         second = max(value for n, value in enumerate(outputs) if n != winner)
         answers.append(
-            {"image": str(path), "class": winner, "membranes": outputs,
+            {"image": str(path), "class": winner, "name": names[winner], "membranes": outputs,
              "margin": outputs[winner] - second, "notes": notes}
         )  # fmt: skip
     lines = [
-        f"{answer['image']}: {answer['class']}  (margin over the next class: {answer['margin']}; "
+        f"{answer['image']}: {answer['name']}  (margin over the next class: {answer['margin']}; "
         f"{', '.join(map(str, answer['notes'])) or 'taken as it is'})"
         for answer in answers
     ]

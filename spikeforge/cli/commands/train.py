@@ -39,7 +39,7 @@ def command(
 
     chosen = load_recipe(recipe)
     prepare_folder(out.parent)
-    dataset = load_dataset(data)
+    dataset = load_dataset(data, chosen.data)
     tell_dataset(dataset)
     trained = train_or_reuse(chosen, dataset, seed)
     network = trained.network

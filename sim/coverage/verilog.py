@@ -1,0 +1,165 @@
+"""Reads marked Verilog: which Python line stands behind each line of it.
+
+Works on the text that Verilator got: modules and statements carry ``(* src = "hw/file.py:12" *)``,
+blocks a marker (:mod:`hw.marked`), and modules written by hand are found in their files again.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib.resources import files
+from pathlib import Path
+
+import hw
+from hw.marked import MARKER
+
+__all__ = ["Mark", "ModuleText", "VerilogText"]
+
+_BY_HAND = {"hw": ("ram.v", "icg.v"), "hw.memory": ("spram.v", "sg13g2.v")}
+_ROOT = Path(hw.__file__).parent.parent
+_COPY = re.compile(r"\$\d+")
+_MODULE = re.compile(r"^module (\\?[^\s(#;]+)")
+_SOURCE = re.compile(r'^\s*\(\* src = "([^"]*)" \*\)')
+_NET = re.compile(r"^\s*(input|output|wire|reg)\b[^;]*?(\\\S+|\w+)\s*(?:=[^;]*)?[;,]?$")
+_CONSTANT = re.compile(r"^  assign (\\\S+|\w+)\s+= \d+'[hdb][0-9a-f]+;$")
+_MARKED = re.compile(rf"^\s*{MARKER}_\d+ = 32'([dh])([0-9a-f]+);$")
+_TABLE = re.compile(r"^// mark (\d+) (\S+) (\S+) ?(.*)$")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a marker's number stands for.
+
+    Attributes:
+        place: Python line of the ``m.If`` or ``m.Switch``; ``-`` for a block that always runs.
+        side: Which of its sides: ``case0``, ``case1``, ..., ``else``; or ``-``.
+        lines: Python lines of the assignments in the block.
+    """
+
+    place: str
+    side: str
+    lines: tuple[str, ...]
+
+
+@dataclass
+class ModuleText:
+    """One module of the Verilog.
+
+    Attributes:
+        file: File in the repository that it comes from; empty for a shell of the measurement.
+        kind: Its class in Python, or the module written by hand.
+        offset: Line in ``file`` less line in the Verilog, of a module written by hand.
+        nets: Declared name by line.
+        constant: Nets tied to a constant.
+        ports: Names of its ports.
+    """
+
+    file: str = ""
+    kind: str = ""
+    offset: int | None = None
+    nets: dict[int, str] = field(default_factory=dict)
+    constant: set[str] = field(default_factory=set)
+    ports: set[str] = field(default_factory=set)
+
+    @cached_property
+    def counted(self) -> dict[int, str]:
+        """Nets whose toggles count, by line, each named as in Python.
+
+        Yosys tells nets of one name apart by ``$12``: a port is the module's own, any other a copy
+        of another module's port.
+        """
+        own = {_COPY.sub("", name) for name in self.ports}
+        packed = {_COPY.sub("", name).rpartition(".")[0] for name in self.nets.values()}
+        found = {}
+        for line, name in self.nets.items():
+            plain = _COPY.sub("", name)
+            copy = name not in self.ports and (plain != name or plain in own)
+            hidden = not plain or plain.startswith(("$", MARKER)) or plain in packed
+            if not (copy or hidden or name in self.constant):
+                found[line] = plain
+        return found
+
+
+class VerilogText:
+    """The Verilog of one model.
+
+    Attributes:
+        marks: Mark by number.
+        marked: Number of the mark by line.
+        sources: Python line by the line of a statement.
+    """
+
+    def __init__(self, text: str):
+        self.marks: dict[int, Mark] = {}
+        self.marked: dict[int, int] = {}
+        self.sources: dict[int, str] = {}
+        self._begins = [0]
+        self._modules = [ModuleText()]
+        source = ""
+        for number, line in enumerate(text.splitlines(), start=1):
+            found = _SOURCE.match(line)
+            if found:
+                source = found[1]
+                continue
+            self._take(number, line, source)
+            if not line.lstrip().startswith("(*"):
+                source = ""
+
+    def module(self, line: int) -> ModuleText:
+        """The module that a line lies in."""
+        return self._modules[bisect_right(self._begins, line) - 1]
+
+    def _take(self, number: int, line: str, source: str) -> None:
+        if source:
+            self.sources[number] = source
+        module = self._modules[-1]
+        if found := _MODULE.match(line):
+            self._begins.append(number)
+            self._modules.append(_module(found[1], source, number))
+        elif found := _MARKED.match(line):
+            self.marked[number] = int(found[2], 10 if found[1] == "d" else 16)
+        elif found := _TABLE.match(line):
+            self.marks[int(found[1])] = Mark(found[2], found[3], tuple(found[4].split()))
+        elif found := _CONSTANT.match(line):
+            module.constant.add(found[1].removeprefix("\\"))
+        elif found := _NET.match(line):
+            name = found[2].removeprefix("\\")
+            module.nets[number] = name
+            if found[1] in ("input", "output"):
+                module.ports.add(name)
+
+
+def _module(name: str, source: str, line: int) -> ModuleText:
+    file, _, place = source.partition(":")
+    if file.startswith("hw/"):
+        return ModuleText(file=file, kind=_class_at(file, int(place)))
+    where = _by_hand().get(name)
+    return ModuleText(where[0], name, where[1] - line) if where else ModuleText()
+
+
+@cache
+def _by_hand() -> dict[str, tuple[str, int]]:
+    """File and line of every module written by hand."""
+    found = {}
+    for package, names in _BY_HAND.items():
+        for name in names:
+            lines = files(package).joinpath(name).read_text().splitlines()
+            for number, line in enumerate(lines, start=1):
+                if match := _MODULE.match(line):
+                    found[match[1]] = (f"{package.replace('.', '/')}/{name}", number)
+    return found
+
+
+@cache
+def _classes(file: str) -> list[tuple[int, int, str]]:
+    tree = ast.parse((_ROOT / file).read_text())
+    return [(node.lineno, node.end_lineno or node.lineno, node.name)
+            for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]  # fmt: skip
+
+
+def _class_at(file: str, line: int) -> str:
+    return next((name for first, last, name in _classes(file) if first <= line <= last), "?")

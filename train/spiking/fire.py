@@ -1,0 +1,121 @@
+"""From drive to spikes as one autograd function; what differs between rules is its way back.
+
+A learning rule is a function from the gradient by a layer's spikes to the gradient by what was
+added to its neurons' membranes. Everything else is the same for all rules: weights, synapses, the
+current's memory, thresholds, quantization, export.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from train.spiking.neuron import Neuron, decayed_sum, run_neurons
+
+__all__ = ["Record", "Rule", "fire", "integrate"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A layer's forward pass, as its rule sees it afterwards. Shapes (steps, B, ...).
+
+    Attributes:
+        u: Membranes as compared, in thresholds: the neuron fires at u >= 1.
+        spikes: 0 or 1.
+        drive: What arrived in each step, in thresholds.
+        neuron: What the neurons do.
+        held: Where V was held at 0 in a refractory step, bool; None without such steps.
+    """
+
+    u: Tensor
+    spikes: Tensor
+    drive: Tensor
+    neuron: Neuron
+    held: Tensor | None = None
+
+
+class Rule(Protocol):
+    """A learning rule for neurons that may fire many times."""
+
+    def by_membrane(self, record: Record, by_spikes: Tensor) -> Tensor:
+        """Gradient by what is added to the membrane in each step.
+
+        Args:
+            record: What the neurons did.
+            by_spikes: Gradient by their spikes, shape (steps, B, ...).
+
+        Returns:
+            Gradient by the membrane's increments, in thresholds, same shape.
+        """
+
+
+class _Fire(torch.autograd.Function):
+    """Spikes of neurons; the gradient is the rule's."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, drive: Tensor, bias: Tensor, theta: Tensor, neuron: Neuron, rule: Rule,
+        rounding: bool,
+    ) -> Tensor:  # fmt: skip
+        run = run_neurons(drive, bias, theta, neuron, rounding)
+        ctx.save_for_backward(drive, run.membranes, run.spikes, theta)
+        ctx.neuron, ctx.rule, ctx.bias_shape, ctx.held = neuron, rule, bias.shape, run.held
+        return run.spikes
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        drive, membranes, spikes, theta = ctx.saved_tensors
+        record = Record(membranes / theta, spikes, drive / theta, ctx.neuron, ctx.held)
+        by_v = ctx.rule.by_membrane(record, gradients[0]) / theta
+        by_drive = decayed_sum(by_v, ctx.neuron.current_keeps)
+        by_bias = by_v.sum(0).sum_to_size(ctx.bias_shape)
+        # V / theta is all that counts: a threshold p % larger is a membrane p % smaller.
+        by_theta = None
+        if ctx.needs_input_grad[2]:
+            by_theta = -(by_v * membranes / theta).sum(0).sum_to_size(theta.shape)
+        return by_drive, by_bias, by_theta, None, None, None
+
+
+class _Integrate(torch.autograd.Function):
+    """Final membranes of neurons that never fire; their gradient is exact but for rounding."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, drive: Tensor, bias: Tensor, neuron: Neuron, rounding: bool
+    ) -> Tensor:  # fmt: skip
+        ctx.steps, ctx.neuron, ctx.bias_shape = len(drive), neuron, bias.shape
+        return run_neurons(drive, bias, bias.new_ones(()), neuron, rounding).finals
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        by_v = gradients[0].new_zeros(ctx.steps, *gradients[0].shape)
+        by_v[-1] = gradients[0]
+        by_v = decayed_sum(by_v, ctx.neuron.membrane_keeps)
+        by_bias = by_v.sum(0).sum_to_size(ctx.bias_shape)
+        return decayed_sum(by_v, ctx.neuron.current_keeps), by_bias, None, None
+
+
+def fire(
+    drive: Tensor, bias: Tensor, theta: Tensor, neuron: Neuron, rule: Rule, rounding: bool = True
+) -> Tensor:
+    """Spikes, shape (steps, B, ...), of neurons driven by integers; gradients by the rule.
+
+    Args:
+        drive: In LSBs, shape (steps, B, ...).
+        bias: In LSBs, broadcasting against (B, ...).
+        theta: In LSBs, likewise.
+        neuron: What the neurons do.
+        rule: Their learning rule.
+        rounding: Leaks round to whole LSBs.
+    """
+    result: Tensor = _Fire.apply(drive, bias, theta, neuron, rule, rounding)
+    return result
+
+
+def integrate(drive: Tensor, bias: Tensor, neuron: Neuron, rounding: bool = True) -> Tensor:
+    """Final membranes, in LSBs, shape (B, ...), of neurons that only integrate."""
+    result: Tensor = _Integrate.apply(drive, bias, neuron, rounding)
+    return result

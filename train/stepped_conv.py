@@ -1,0 +1,161 @@
+"""Stepped convolutions: one neuron a channel and position, weights shared by all positions.
+
+V at the end of a step is the convolution of the postsynaptic potentials that the input spikes have
+reached by then, so no sum over steps is left to do on the (many) neurons. Spike times come and go
+as (B, channels * height * width), C,H,W row-major; inside, channels lie last in memory, so that all
+neurons with the same weights are one column.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+from spikeforge.errors import SpikeforgeError
+from train.stepped_layer import RAMP, SteppedLayer, Taps
+
+__all__ = ["ConvResponse", "SteppedConv"]
+
+_ACTIVE_SHARE = 1 / 4  # a stroke fills more of a small window than of the image
+_IMAGES_AT_ONCE = 50  # of an exact evaluation, whose windows are many
+
+
+class ConvResponse:
+    """Spikes arriving at a convolution (:class:`train.stepped_layer.Response`).
+
+    Args:
+        layer: The layer.
+        times: Steps of the spikes, shape (B, inputs).
+    """
+
+    def __init__(self, layer: SteppedConv, times: Tensor) -> None:
+        self._layer, self._steps = layer, layer.steps
+        maps = times.view(len(times), *layer.shape).permute(0, 2, 3, 1).contiguous()
+        self._maps = maps
+        self._psp = _potentials(maps, layer.steps, layer.taps).flatten(0, 1).permute(0, 3, 1, 2)
+
+    def potentials(self, weight: Tensor, bias: Tensor) -> Tensor:
+        """V at the end of each step, shape (steps, B * positions, channels)."""
+        place = (self._layer.stride, self._layer.padding)
+        result = functional.conv2d(self._psp, _last(weight), None, *place)
+        v = result.permute(0, 2, 3, 1).reshape(self._steps, -1, self._layer.map[0])
+        if self._layer.bias.requires_grad:
+            passed = torch.arange(1, self._steps + 1, dtype=v.dtype)
+            v += passed.view(-1, 1, 1) * bias
+        return v
+
+    def by_weight(self, by_v: Tensor) -> Tensor:
+        """Gradient by the weights."""
+        found: Tensor = self._backward(by_v, self._layer.weight, [False, True, False])[1]
+        return found.contiguous()
+
+    def by_times(self, by_step: Tensor, weight: Tensor) -> Tensor:
+        """Sums over neurons and the steps from a spike's own on, shape (B, inputs)."""
+        by_maps = self._backward(by_step, weight, [True, False, False])[0]
+        by_maps = by_maps.permute(0, 2, 3, 1).reshape(self._steps, *self._maps.shape)
+        total = torch.zeros_like(self._maps)
+        for step, part in enumerate(by_maps.unbind()):
+            total.addcmul_(part, (self._maps <= step).to(part.dtype))
+        return total.permute(0, 3, 1, 2).flatten(1)
+
+    def _backward(self, by_rows: Tensor, weight: Tensor, wanted: list[bool]) -> Any:
+        channels, height, width = self._layer.map
+        maps = by_rows.view(-1, height, width, channels).permute(0, 3, 1, 2)
+        return torch.ops.aten.convolution_backward(
+            maps, self._psp, _last(weight), None, [self._layer.stride] * 2,
+            [self._layer.padding] * 2, [1, 1], False, [0, 0], 1, wanted,
+        )  # fmt: skip
+
+
+def _potentials(times: Tensor, steps: int, taps: Taps) -> Tensor:
+    """The postsynaptic potential of each spike at the end of each step, shape (steps, ...)."""
+    now = torch.arange(steps, dtype=times.dtype).view(-1, *[1] * times.ndim)
+    result: Tensor | None = None
+    for delay, gain in taps:
+        ramp = (now + (1 - delay) - times).clamp_(min=0)
+        result = ramp.mul_(gain) if result is None else result.add_(ramp, alpha=gain)
+    assert result is not None
+    return result
+
+
+def _last(weight: Tensor) -> Tensor:
+    return weight.detach().contiguous(memory_format=torch.channels_last)
+
+
+class SteppedConv(SteppedLayer):
+    """A convolution of single-spike neurons; learning rules subclass it with their gradients.
+
+    Args:
+        shape: (channels, height, width) of the input.
+        channels_out: Number of output channels.
+        kernel: Height and width of the kernel.
+        stride: Distance between positions, in both directions.
+        padding: Silent pixels around the input, on each side.
+        weight_bits: Width of the weights, 1 (-1 and +1) to 8.
+        steps: T, of the input window and of the layer's own.
+        bias: Learn one bias a channel, a constant current.
+        threshold_per_neuron: Learn one threshold a channel instead of one for the layer.
+        taps: (delay, gain) of the PSP; a ramp by default.
+
+    Raises:
+        SpikeforgeError: If the kernel does not fit.
+    """
+
+    def __init__(
+        self, shape: tuple[int, int, int], channels_out: int, kernel: int, *, stride: int = 1,
+        padding: int = 0, weight_bits: int = 4, steps: int = 15, bias: bool = True,
+        threshold_per_neuron: bool = False, taps: Taps = RAMP,
+    ) -> None:  # fmt: skip
+        channels, height, width = shape
+        rows, columns = ((side + 2 * padding - kernel) // stride + 1 for side in (height, width))
+        if min(rows, columns) < 1:
+            raise SpikeforgeError(
+                f"kernel must fit into the padded {height + 2 * padding} x {width + 2 * padding} "
+                f"map, not {kernel}"
+            )
+        super().__init__(
+            math.prod(shape), channels_out * rows * columns,
+            (channels_out, channels, kernel, kernel), weight_bits=weight_bits, steps=steps,
+            extra_steps=0, bias=bias, threshold_per_neuron=threshold_per_neuron, taps=taps,
+            active_share=_ACTIVE_SHARE,
+        )  # fmt: skip
+        self.shape, self.map = shape, (channels_out, rows, columns)
+        self.kernel, self.stride, self.padding = kernel, stride, padding
+
+    def response(self, times: Tensor) -> ConvResponse:
+        """What arriving spikes of shape (B, inputs) do."""
+        return ConvResponse(self, times)
+
+    def run(self, times: Tensor) -> tuple[Tensor, Tensor]:
+        """Membranes and thresholds, as the base class says."""
+        parts = [self._exact(part) for part in times.split(_IMAGES_AT_ONCE)]
+        theta = self.grids(self.rounding)[2].to(parts[0].dtype)
+        positions = self.map[1] * self.map[2]
+        each = theta if theta.numel() == 1 else theta.repeat_interleave(positions)
+        return torch.cat(parts, 1), each
+
+    def _exact(self, times: Tensor) -> Tensor:
+        """V as plain matrix products: a library's convolution may transform its inputs."""
+        weight, bias, _ = self.grids(self.rounding)
+        kind = self.exact_type(bias)
+        maps = _potentials(times.to(kind), self.steps, self.taps).view(-1, *self.shape)
+        patches = functional.unfold(maps, self.kernel, 1, self.padding, self.stride)
+        v = (weight.to(kind).flatten(1) @ patches).view(self.steps, len(times), self.map[0], -1)
+        passed = torch.arange(1, self.steps + 1, dtype=kind).view(-1, 1, 1, 1)
+        return (v + passed * bias.to(kind).view(-1, 1)).flatten(2)
+
+    def shaped(self, rows: Tensor) -> Tensor:
+        """Spike times of shape (B, outputs), C,H,W row-major."""
+        channels, height, width = self.map
+        return rows.view(-1, height * width, channels).transpose(1, 2).flatten(1)
+
+    def extra_repr(self) -> str:
+        """Sizes and widths, for printing a model."""
+        return (
+            f"{self.shape}, {self.map}, kernel={self.kernel}, stride={self.stride}, "
+            f"padding={self.padding}, weight_bits={self.weight_bits}, steps={self.steps}"
+        )

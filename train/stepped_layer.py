@@ -1,0 +1,177 @@
+"""What every stepped layer of single-spike neurons shares: parameters, their integers, the PSP.
+
+A spike that arrives at step t_i adds to the membrane, at the end of step t, its weight times the
+postsynaptic potential of the lag t - t_i. Without taps that is a ramp, 1 at lag 0 and 1 more with
+each step; taps (delay, gain) bend it: their gains add to the ramp's slope from their delays on.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from spikeforge.bounds import signed_range
+from train.quantize import bias_grid, threshold_grid, weight_grid
+from train.windowed import IntegerLayer
+
+__all__ = ["RAMP", "Response", "SteppedLayer", "Taps", "psp", "tapped"]
+
+Taps = tuple[tuple[int, int], ...]
+RAMP: Taps = ((0, 1),)
+_EXACT_FLOAT32 = 1 << 24
+# Starting points: mean and deviation of a weight per active input, the threshold in PSPs of a mean
+# current at their highest, and a weight's deviation in LSBs of 4 bits (of 1 bit: in LSBs).
+_START_MEAN = 0.6
+_START_DEVIATION = 0.5
+_START_THRESHOLD = 0.8
+_STEPS_PER_DEVIATION = 2.0
+
+
+def psp(taps: Taps, steps: int) -> list[int]:
+    """The postsynaptic potential of weight 1 by its lag 0..steps - 1, in LSBs."""
+    return [
+        sum(gain * max(0, lag - delay + 1) for delay, gain in taps) for lag in range(max(1, steps))
+    ]
+
+
+class Response(Protocol):
+    """What arriving spikes do to a layer's membranes, and the way back.
+
+    "Rows" are all (image, position) pairs of a layer whose neurons share weights, in a dense layer
+    simply the images.
+    """
+
+    def potentials(self, weight: Tensor, bias: Tensor) -> Tensor:
+        """V at the end of each step as if no neuron fired, shape (steps, rows, neurons)."""
+
+    def by_weight(self, by_v: Tensor) -> Tensor:
+        """Gradient by the weights, from that by :meth:`potentials`, which may be overwritten."""
+
+    def by_times(self, by_step: Tensor, weight: Tensor) -> Tensor:
+        """Sums of w_ji * by_step[t, j] over neurons j and steps t from the spike i's own on.
+
+        Args:
+            by_step: Shape (steps, rows, neurons); may be overwritten.
+            weight: The weights.
+
+        Returns:
+            Shape (B, inputs); 0 for silent inputs.
+        """
+
+
+class SteppedLayer(nn.Module, ABC):
+    """Real weights, biases and thresholds of a stepped layer, with one learned step for all.
+
+    Args:
+        inputs: Number of inputs.
+        outputs: Number of neurons.
+        weight_shape: Its first axis counts the neurons (or channels) with weights of their own.
+        weight_bits: Width of the weights, 1 (-1 and +1) to 8.
+        steps: T, of the input window.
+        extra_steps: Steps that this layer runs longer than T.
+        bias: Learn biases, constant currents.
+        threshold_per_neuron: One threshold a neuron (or channel) instead of one for the layer.
+        taps: (delay, gain) of the PSP.
+        active_share: Share of the inputs that are expected to spike.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, weight_shape: tuple[int, ...], *, weight_bits: int,
+        steps: int, extra_steps: int, bias: bool, threshold_per_neuron: bool,
+        taps: Taps = RAMP, active_share: float = 1 / 8,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.inputs, self.outputs, self.weight_bits = inputs, outputs, weight_bits
+        self.input_steps, self.steps, self.rounding = steps, steps + extra_steps, True
+        self.taps = taps
+        active = max(1.0, active_share * math.prod(weight_shape[1:]))
+        mean, deviation = _START_MEAN / active, _START_DEVIATION / math.sqrt(active)
+        self.weight = nn.Parameter(torch.randn(weight_shape) * deviation + mean)
+        self.bias = nn.Parameter(torch.zeros(weight_shape[0]), requires_grad=bias)
+        scale = 1.0 if weight_bits == 1 else _STEPS_PER_DEVIATION * 2.0 ** (weight_bits - 4)
+        self.log_step = nn.Parameter(torch.tensor([math.log((deviation + mean) / scale)]))
+        count = weight_shape[0] if threshold_per_neuron else 1
+        start = math.log(_START_THRESHOLD * max(psp(taps, steps)))
+        self.log_threshold = nn.Parameter(torch.full((count,), start))
+
+    @abstractmethod
+    def response(self, times: Tensor) -> Response:
+        """What arriving spikes do, for training.
+
+        Args:
+            times: Steps of the arriving spikes, shape (B, inputs).
+        """
+
+    @abstractmethod
+    def run(self, times: Tensor) -> tuple[Tensor, Tensor]:
+        """Membranes and thresholds of evaluation: integers, exact as long as float64 is.
+
+        Args:
+            times: Steps of the arriving spikes, shape (B, inputs).
+
+        Returns:
+            V at the end of each step as if no neuron fired, in LSBs, shape (steps, B, outputs), and
+            theta, shape (1,) or (outputs,).
+        """
+
+    def shaped(self, rows: Tensor) -> Tensor:
+        """Spike times of shape (B, outputs), from those by rows and neurons."""
+        return rows
+
+    @property
+    def step(self) -> Tensor:
+        """Real units per LSB of weights, currents and membranes, shape (1,)."""
+        return self.log_step.exp()
+
+    @property
+    def threshold(self) -> Tensor:
+        """Real threshold, shape (1,) or one a neuron (or channel)."""
+        return self.log_threshold.exp()
+
+    def grids(self, rounding: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Weights, biases and thresholds in LSBs, integers if ``rounding``; without gradients."""
+        with torch.no_grad():
+            step = self.step
+            return (
+                weight_grid(self.weight, step, self.weight_bits, rounding),
+                bias_grid(self.bias, step, rounding),
+                threshold_grid(self.threshold, step, rounding),
+            )
+
+    def integers(self) -> IntegerLayer:
+        """The integers that evaluation computes with and export writes."""
+        weight, bias, threshold = self.grids(rounding=True)
+        return IntegerLayer(
+            weight=weight.long(), bias=bias.long(), threshold=threshold.long(),
+            step=float(self.step.detach()),
+        )  # fmt: skip
+
+    def exact_type(self, bias: Tensor) -> torch.dtype:
+        """The number type in which V is exact, whatever arrives."""
+        most = signed_range(self.weight_bits)[0] * -self.weight[0].numel() + int(bias.abs().max())
+        gains = sum(abs(gain) for _, gain in self.taps)
+        wide = most * gains * self.steps * (self.steps + 1) // 2 >= _EXACT_FLOAT32
+        return torch.float64 if wide else torch.float32
+
+    def extra_repr(self) -> str:
+        """Sizes and widths, for printing a model."""
+        return f"{self.inputs}, {self.outputs}, weight_bits={self.weight_bits}, steps={self.steps}"
+
+
+def tapped(drive: Tensor, taps: Sequence[tuple[int, int]], *, backwards: bool = False) -> Tensor:
+    """Sums of what arrived ``delay`` steps before (or after) each step, times the gains."""
+    if tuple(taps) == RAMP:
+        return drive
+    result = torch.zeros_like(drive)
+    for delay, gain in taps:
+        if delay < len(drive):
+            late, early = result[delay:], drive[: len(drive) - delay]
+            if backwards:
+                late, early = result[: len(drive) - delay], drive[delay:]
+            late.add_(early, alpha=gain)
+    return result
