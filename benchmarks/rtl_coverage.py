@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,6 +22,7 @@ import numpy as np
 
 from hw.config import MemoryMode, configure
 from sim.coverage import Point, cover
+from sim.coverage.axi import cover_axi
 from sim.coverage.holes import explain, reasons, source_text
 from sim.coverage.merge import Merged
 from sim.fuzz.hardware import Drawn
@@ -35,12 +37,13 @@ LANES = {MemoryMode.LOAD: 16, MemoryMode.INIT: 8}
 KINDS = ("line", "branch", "toggle")
 
 
-def names(count: int, models: Path) -> list[str]:
-    """All runs: shipped models with both ways of loading, then random networks."""
+def names(seeds: Iterable[int], models: Path) -> list[str]:
+    """All runs: random networks, shipped models with both ways of loading, AXI."""
     shipped = sorted(path.stem for path in models.glob("*.safetensors"))
     return [
+        *(f"random {seed}" for seed in seeds),
         *(f"model {name} {mode.value}" for name in shipped for mode in MemoryMode),
-        *(f"random {seed}" for seed in range(1, count + 1)),
+        "axi tests",
     ]
 
 
@@ -51,6 +54,8 @@ def run_one(name: str, models: Path) -> tuple[str, dict[Point, int]]:
         if kind == "model":
             stem, mode = rest.split()
             return name, shipped_model(models / f"{stem}.safetensors", MemoryMode(mode), folder)
+        if kind == "axi":
+            return name, cover_axi(Path("tests/sim/test_axi.py"), Path(folder) / "axi")
         case = fuzz_case(int(rest))
         assert isinstance(case.hardware, Drawn)
         drawn = case.hardware
@@ -116,12 +121,14 @@ def report(merged: Merged) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=120, help="random networks, seeds from 1")
+    parser.add_argument("--seeds", type=int, nargs="+", help="these random networks instead")
     parser.add_argument("--models", type=Path, default=Path("models"))
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("out/rtl_coverage.json"))
     options = parser.parse_args()
     merged = Merged.load(options.out) if options.out.exists() else Merged()
-    todo = [name for name in names(options.count, options.models) if name not in merged.runs]
+    seeds = options.seeds or range(1, options.count + 1)
+    todo = [name for name in names(seeds, options.models) if name not in merged.runs]
     # Fresh processes: every model that was loaded stays in its process to the end.
     pool = ProcessPoolExecutor(
         options.workers, mp_context=get_context("spawn"), max_tasks_per_child=20

@@ -10,6 +10,7 @@ of the marked accelerator is coverage of the accelerator. The Verilog for users 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,10 @@ from spikeforge.network import Network
 __all__ = ["MARKER", "marked_axi_verilog", "marked_verilog"]
 
 MARKER = "sf_mark"
+# Record fields of no bits: Verilog would take their declaration for two bits.
+_EMPTY_WIRE = re.compile(r"^  wire \[-1:0\] \S+ ?;\n", re.MULTILINE)
+# Nets whose toggles say nothing: markers, and results of expressions.
+_NAMELESS = re.compile(rf"^(  (?:wire|reg) (?:\[\d+:0\] )?(?:\\\$|{MARKER}_)[^;]*;)$", re.MULTILINE)
 _ROOT = Path(__file__).parent.parent
 _ALWAYS = _nir.Net.from_const(1)
 
@@ -43,6 +48,10 @@ class _Block:
     place: str = ""
     side: str = ""
     lines: set[str] = field(default_factory=set)
+
+    def told(self) -> str:
+        """The block's entry in the table: place, side, lines."""
+        return f"{self.place or '-'} {self.side or '-'} {' '.join(sorted(self.lines - {''}))}"
 
 
 @dataclass
@@ -73,10 +82,9 @@ def _convert(component: Any, name: str, platform: Any, first: int) -> tuple[str,
     os.environ["AMARANTH_USE_YOSYS"] = "builtin"
     with patch.object(rtlil, "ModuleEmitter", _emitter(blocks, first)):
         text = verilog.convert(component, name=name, platform=platform, emit_src=True)
-    table = [
-        f"// mark {first + n} {block.place or '-'} {block.side or '-'} {' '.join(sorted(block.lines))}"
-        for n, block in enumerate(blocks)
-    ]
+    table = [f"// mark {first + n} {block.told()}" for n, block in enumerate(blocks)]
+    text = _EMPTY_WIRE.sub("", text)
+    text = _NAMELESS.sub(r"/*verilator coverage_off*/\1/*verilator coverage_on*/", text)
     return text.replace(f"{_ROOT}/", ""), table
 
 
@@ -121,7 +129,9 @@ def _emitter(blocks: list[_Block], first: int) -> type:
                 condition = self.netlist.cells[condition.cell].en
             return path
 
-        def _reach(self, whole: _Block, levels: list[_Level], path: list[tuple[int, int]]) -> _Block:
+        def _reach(
+            self, whole: _Block, levels: list[_Level], path: list[tuple[int, int]]
+        ) -> _Block:
             """Go to a case, through switches that are open already as far as they are."""
             block = whole
             for depth, (cell, bit) in enumerate(path):

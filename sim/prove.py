@@ -7,24 +7,17 @@ fail there while every assumption (``Assume``) held so far.
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import tempfile
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 
-from hw.ram import ram_verilog
+from sim.proof_tools import check_tools, run_yosys
 from spikeforge.errors import SpikeforgeError
 
 __all__ = ["Proof", "prove"]
 
 _PASSES = (
-    "read_verilog -formal ram.v", "read_rtlil design.il", "hierarchy -top top", "prep -top top",
-    "flatten", "memory_map -formal", "chformal -lower", "async2sync", "dffunmap", "opt_clean",
-    "write_smt2 -wires design.smt2",
+    "prep -top top", "flatten", "memory_map -formal", "chformal -lower", "async2sync", "dffunmap",
+    "opt_clean", "write_smt2 -wires design.smt2",
 )  # fmt: skip
-_YOSYS = "from pyosys import libyosys as y; y.run_pass('script run.ys', y.Design())"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,13 +47,10 @@ def prove(rtlil: str, *, depth: int) -> Proof:
         SpikeforgeError: If the tools are missing, Yosys cannot read the design, or the assumptions
             contradict each other, so that nothing would be proven.
     """
-    if find_spec("pyosys") is None or find_spec("z3") is None:
-        raise SpikeforgeError(
-            "proofs need pyosys and z3-solver; run 'pip install pyosys z3-solver'"
-        )
+    check_tools()
     import z3
 
-    text = _smt(rtlil)
+    text = run_yosys(rtlil, _PASSES, "design.smt2", {}).decode()
     solver = z3.SolverFor("QF_AUFBV")
     solver.from_string(text + "".join(_cycle(number, text) for number in range(depth)))
     going = []
@@ -73,26 +63,10 @@ def prove(rtlil: str, *, depth: int) -> Proof:
     return Proof(holds=True, cycle=depth, signals={})
 
 
-def _smt(rtlil: str) -> str:
-    with tempfile.TemporaryDirectory(prefix="spikeforge-proof-") as name:
-        folder = Path(name)
-        (folder / "design.il").write_text(rtlil)
-        (folder / "ram.v").write_text(ram_verilog())
-        (folder / "run.ys").write_text("\n".join(_PASSES) + "\n")
-        done = subprocess.run([sys.executable, "-c", _YOSYS], cwd=folder, capture_output=True,
-                              text=True, check=False)  # fmt: skip
-        made = folder / "design.smt2"
-        if done.returncode or not made.exists():
-            raise SpikeforgeError(f"Yosys cannot read the design: {done.stderr.strip()[-400:]}")
-        return made.read_text()
-
-
 def _cycle(number: int, text: str) -> str:
     """One more state: what holds in it if the run goes on so far, and whether a claim fails."""
     state = f"s{number}"
     holds = [f"(|top_u| {state})", f"(|top_h| {state})"]
-    if "(define-fun |top_n rst| " in text:
-        holds.append(f"(not (|top_n rst| {state}))")
     if number:
         holds.append(f"(|top_t| s{number - 1} {state})")
     else:

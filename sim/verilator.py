@@ -20,6 +20,7 @@ from spikeforge.errors import SpikeforgeError
 
 __all__ = [
     "BUILD_OPTIONS",
+    "COVERAGE_FLAGS",
     "build_environment",
     "build_shared_library",
     "verilator_root",
@@ -47,7 +48,7 @@ _OFTEN = ("-O2", "-fno-tree-vectorize", "-fno-tree-slp-vectorize", "-fno-semanti
 _THREAD_LOCALS = ("-mtls-dialect=gnu2",) if platform.machine() in ("x86_64", "AMD64") else ()
 _RARE = ("-O1",)
 _BRIEF = ("-O0",)
-_COVERAGE = ("--coverage-line", "--coverage-toggle")
+COVERAGE_FLAGS = ("--coverage-line", "--coverage-toggle")
 _BEFOREHAND = "beforehand.h"  # what brief models include precompiled
 # A model in the cache is good only for the options that it was built with.
 BUILD_OPTIONS = repr((_MODEL_FLAGS, _DEFINES, _OFTEN, _RARE, _THREAD_LOCALS))
@@ -117,7 +118,7 @@ def build_shared_library(
     generated = folder / "obj"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("")
-    flags = (*_MODEL_FLAGS, *(_COVERAGE if covered else ()))
+    flags = (*_MODEL_FLAGS, *(COVERAGE_FLAGS if covered else ()))
     command = ["verilator", "--cc", *flags, "--top-module", top, "--prefix", "Vmodel",
                "--Mdir", str(generated), str(verilog)]  # fmt: skip
     _run(command, environment, log)

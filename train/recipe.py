@@ -15,8 +15,8 @@ from spikeforge.validation import StrictModel, parse
 from train.catalogue import SETS
 
 __all__ = [
-    "Augmentation", "ConvShape", "NetworkShape", "NeuronShape", "Recipe", "Sparsity", "Training",
-    "load_recipe", "recipe_names",
+    "Augmentation", "ConvShape", "NetworkShape", "NeuronShape", "PspShape", "Recipe", "Sparsity",
+    "Training", "load_recipe", "recipe_names",
 ]  # fmt: skip
 
 MAX_RECIPE_BYTES = 1 << 16
@@ -63,6 +63,18 @@ class NeuronShape(StrictModel):
     reset_gradient: bool = False
 
 
+class PspShape(StrictModel):
+    """A piecewise-linear postsynaptic potential, for rules that have one.
+
+    Attributes:
+        rise: Steps in which it rises.
+        fall: Steps in which it falls back to zero; None if it stays.
+    """
+
+    rise: int = Field(ge=1, le=100)
+    fall: int | None = Field(default=None, ge=1, le=100)
+
+
 class NetworkShape(StrictModel):
     """The network.
 
@@ -73,6 +85,8 @@ class NetworkShape(StrictModel):
         weight_bits: Width of all weights.
         bias: Learn an integer bias for each neuron.
         threshold_per_neuron: One threshold a hidden neuron instead of one for the layer.
+        batch_norm: Normalize the drive of all hidden layers of a multi-spike rule; in hardware it
+            is part of thresholds and biases.
         input_threshold: Pixels below it are silent (0 keeps all).
         extra_steps: Steps that a stepped output layer runs longer than the input.
         input_bits: Present each pixel's upper bits in every step; 0 for one spike a pixel, the
@@ -80,8 +94,9 @@ class NetworkShape(StrictModel):
         readout: Of a multi-spike rule: the largest final membrane of an output layer that never
             fires, or the most output spikes.
         votes: Output neurons a class.
-        recurrent: Hidden fully connected layers feed their own spikes back.
+        recurrent: The last hidden layer feeds its own spikes back.
         neuron: Of multi-spike rules; their default if it is left out.
+        psp: Of rule stidi-bp.
     """
 
     conv: tuple[ConvShape, ...] = Field(default=(), max_length=16, strict=False)
@@ -92,6 +107,7 @@ class NetworkShape(StrictModel):
     weight_bits: int = Field(default=4, ge=1, le=8)
     bias: bool = True
     threshold_per_neuron: bool = False
+    batch_norm: bool = False
     input_threshold: int = Field(default=0, ge=0, le=255)
     extra_steps: int = Field(default=0, ge=0, le=255)
     input_bits: int = Field(default=0, ge=0, le=8)
@@ -99,6 +115,7 @@ class NetworkShape(StrictModel):
     votes: int = Field(default=1, ge=1, le=64)
     recurrent: bool = False
     neuron: NeuronShape = NeuronShape()
+    psp: PspShape | None = None
 
 
 class Training(StrictModel):

@@ -9,12 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from spikeforge.errors import SpikeforgeError, nearest
+from train.bpsta import Bpsta
 from train.cnn import WindowedCnn
+from train.hm2 import hm2_network
+from train.lee2016 import lee2016_network
 from train.model import SpikingNet, WindowedMlp
 from train.recipe import Recipe
 from train.spiking.net import SpikingStack
+from train.spiking.refusals import refuse_neuron, refuse_recurrence
+from train.st_rsbp import st_rsbp_network
 from train.stdbp_net import stdbp_network
+from train.stidi_net import stidi_network
 from train.surrogate import Surrogate
+from train.tssl_bp import TsslBp
 
 __all__ = ["RULES", "build_network"]
 
@@ -41,12 +48,33 @@ def _windowed(recipe: Recipe) -> SpikingNet:
 
 def _surrogate(recipe: Recipe) -> SpikingNet:
     """Backpropagation through time with a smooth stand-in for the spike's derivative."""
+    refuse_recurrence(recipe)
     return SpikingStack.from_recipe(recipe, Surrogate(recipe.network.neuron.reset_gradient))
 
 
+def _tssl_bp(recipe: Recipe) -> SpikingNet:
+    """Errors through spike times between neurons, and between the spikes of one."""
+    refuse_recurrence(recipe)
+    refuse_neuron(recipe, after_spike="zero", reset_gradient=False)
+    return SpikingStack.from_recipe(recipe, TsslBp())
+
+
+def _bpsta(recipe: Recipe) -> SpikingNet:
+    """Errors weighed by the spiking potential, and let through the reset."""
+    refuse_recurrence(recipe)
+    refuse_neuron(recipe, after_spike="zero")
+    return SpikingStack.from_recipe(recipe, Bpsta(recipe.network.neuron.reset_gradient))
+
+
 RULES: Mapping[str, Callable[[Recipe], SpikingNet]] = {
+    "bpsta": _bpsta,
+    "hm2-bp": hm2_network,
+    "lee2016": lee2016_network,
+    "st-rsbp": st_rsbp_network,
     "stdbp": stdbp_network,
+    "stidi-bp": stidi_network,
     "surrogate": _surrogate,
+    "tssl-bp": _tssl_bp,
     "windowed": _windowed,
 }
 
@@ -61,5 +89,10 @@ def build_network(recipe: Recipe) -> SpikingNet:
         raise SpikeforgeError(
             f"rule must be one of {', '.join(RULES)}, not {recipe.rule!r}"
             f"{nearest(recipe.rule, RULES)}"
+        )
+    if recipe.network.psp is not None and recipe.rule != "stidi-bp":
+        raise SpikeforgeError(
+            f"network.psp must be left out for rule {recipe.rule}: its potentials have a shape of "
+            f"their own; take rule stidi-bp"
         )
     return RULES[recipe.rule](recipe)

@@ -126,7 +126,7 @@ def refuse_multi_spike(recipe: Recipe) -> None:
             f"out"
         )
     default = NetworkShape(hidden=(1,))
-    for name in ("recurrent", "input_bits", "votes"):
+    for name in ("recurrent", "input_bits", "votes", "batch_norm"):
         value = getattr(shape, name)
         if value != getattr(default, name):
             raise SpikeforgeError(

@@ -11,7 +11,7 @@ Each network is an elaboration of its own, so a point is named by where in ``hw/
   muxes on one line.
 
 Not counted: nets without a name (results of expressions), packed records whose fields are there as
-nets of their own, copies of other modules' ports, and nets that this elaboration ties to a constant.
+nets of their own, copies of other modules' ports, and nets that the elaboration ties to a constant.
 A point that several networks have is covered when one of them covers it.
 """
 

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.config import HardwareConfig
-from hw.content import hex_files, load_bytes
+from hw.content import IDENTITY_BYTES, hex_files, load_bytes
 from hw.interface import interface
 from hw.marked import marked_verilog
 from hw.verilog import TOP
 from sim.build import Rtl, build_model
 from sim.coverage.points import Point, points_of
+from sim.coverage.verilog import without_uncounted
 from sim.differences import first_difference
 from sim.items import pack_items
 from sim.model import Batch, Model, Stalls
@@ -76,7 +77,7 @@ def cover(
 
 
 def _marked_rtl(network: Network, config: HardwareConfig, folder: Path) -> Rtl:
-    text = marked_verilog(network, config)
+    text = without_uncounted(marked_verilog(network, config))
     verilog = folder / f"{TOP}.v"
     write_atomically(verilog, text)
     return Rtl(folder=folder, verilog=verilog, hex_text=hex_files(network, config))
@@ -95,7 +96,7 @@ def _compare(
 
 def _refused(model: Model, content: bytes) -> None:
     """Loads that do not count: another architecture in its first or last byte, a wrong CRC."""
-    for wrong in (0, 31, len(content) - 1):
+    for wrong in (0, IDENTITY_BYTES - 1, len(content) - 1):
         changed = bytearray(content)
         changed[wrong] ^= 0x81
         try:

@@ -17,14 +17,18 @@ from pathlib import Path
 import hw
 from hw.marked import MARKER
 
-__all__ = ["Mark", "ModuleText", "VerilogText"]
+__all__ = ["Mark", "ModuleText", "VerilogText", "without_uncounted"]
 
 _BY_HAND = {"hw": ("ram.v", "icg.v"), "hw.memory": ("spram.v", "sg13g2.v")}
 _ROOT = Path(hw.__file__).parent.parent
 _COPY = re.compile(r"\$\d+")
 _MODULE = re.compile(r"^module (\\?[^\s(#;]+)")
 _SOURCE = re.compile(r'^\s*\(\* src = "([^"]*)" \*\)')
-_NET = re.compile(r"^\s*(input|output|wire|reg)\b[^;]*?(\\\S+|\w+)\s*(?:=[^;]*)?[;,]?$")
+_NET = re.compile(
+    r"^(?:/\*\w+ coverage_off\*/)?\s*(input|output|wire|reg)\b[^;]*?"
+    r"(\\\S+|\w+)\s*(?:=[^;]*)?[;,]?(?:/\*.*)?$"
+)
+_MEMORY = re.compile(r"^  reg \[.*\] \w+ \[0:.*\];")
 _CONSTANT = re.compile(r"^  assign (\\\S+|\w+)\s+= \d+'[hdb][0-9a-f]+;$")
 _MARKED = re.compile(rf"^\s*{MARKER}_\d+ = 32'([dh])([0-9a-f]+);$")
 _TABLE = re.compile(r"^// mark (\d+) (\S+) (\S+) ?(.*)$")
@@ -73,12 +77,12 @@ class ModuleText:
         of another module's port.
         """
         own = {_COPY.sub("", name) for name in self.ports}
-        packed = {_COPY.sub("", name).rpartition(".")[0] for name in self.nets.values()}
+        packed = {name.rpartition(".")[0] for name in self.nets.values()}
         found = {}
         for line, name in self.nets.items():
-            plain = _COPY.sub("", name)
-            copy = name not in self.ports and (plain != name or plain in own)
-            hidden = not plain or plain.startswith(("$", MARKER)) or plain in packed
+            record, plain = name.partition(".")[0], _COPY.sub("", name)
+            copy = record not in self.ports and (_COPY.sub("", record) != record or record in own)
+            hidden = not plain or plain.startswith(("$", MARKER)) or name in packed
             if not (copy or hidden or name in self.constant):
                 found[line] = plain
         return found
@@ -131,6 +135,18 @@ class VerilogText:
             module.nets[number] = name
             if found[1] in ("input", "output"):
                 module.ports.add(name)
+
+
+def without_uncounted(verilog: str) -> str:
+    """The same text, line by line, in which Verilator makes no points that count for nothing."""
+    text = VerilogText(verilog)
+    lines = verilog.splitlines()
+    for number, line in enumerate(lines):
+        module = text.module(number + 1)
+        uncounted = number + 1 in module.nets and number + 1 not in module.counted
+        if (uncounted and module.offset is None) or _MEMORY.match(line):
+            lines[number] = f"/*verilator coverage_off*/{line}/*verilator coverage_on*/"
+    return "\n".join(lines) + "\n"
 
 
 def _module(name: str, source: str, line: int) -> ModuleText:

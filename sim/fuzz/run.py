@@ -64,14 +64,23 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def run_seeds(seeds: list[int], workers: int, found: Callable[[Finding], object]) -> None:
-    """Run many seeds, a process for each worker; ``found`` is called with every finding."""
-    # Fresh processes: every model that was loaded stays in its process to the end.
-    with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), max_tasks_per_child=50
-    ) as pool:
-        for finding in pool.map(run_seed, seeds):
-            found(finding)
+def run_seeds(
+    seeds: list[int], workers: int, found: Callable[[Finding], object], per_pool: int = 50
+) -> None:
+    """Run many seeds, a process for each worker; ``found`` is called with every finding.
+
+    Args:
+        seeds: In this order.
+        workers: Processes at once.
+        found: Called here, in the order of the seeds.
+        per_pool: Seeds of a worker until it makes room for a fresh one: every model that was
+            loaded stays in its process to the end. (An executor that renews its workers itself
+            can wait for ever for the last of them in Python 3.11.)
+    """
+    for at in range(0, len(seeds), per_pool * workers):
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            for finding in pool.map(run_seed, seeds[at : at + per_pool * workers]):
+                found(finding)
 
 
 def shrink(seed: int) -> tuple[FuzzCase, Finding]:

@@ -22,9 +22,15 @@ from spikeforge.progress import console
 from spikeforge.schema import Conv2d, Dense
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sim.reference import Trace
     from train.data import Dataset
+    from train.evaluation import Evaluation
     from train.recipe import Recipe
     from train.trainer import TrainResult
+
+_AT_ONCE = 1_000  # images whose every spike is held at once
 
 __all__ = ["TorchLink", "Trained", "train_or_reuse"]
 
@@ -83,7 +89,7 @@ def _fingerprint(recipe: Recipe, dataset: Dataset, seed: int | None) -> str:
     digest = hashlib.sha256()
     parts = [recipe.model_dump_json(), dataset.digest, str(seed), __version__, version("torch")]
     digest.update("\n".join(parts).encode())
-    for module in sorted(Path(str(files("train"))).glob("*.py")):
+    for module in sorted(Path(str(files("train"))).rglob("*.py")):
         digest.update(module.read_bytes())
     return digest.hexdigest()[:24]
 
@@ -95,15 +101,25 @@ def _compare_with_torch(result: TrainResult, dataset: Dataset, recipe: Recipe) -
     from train.evaluation import evaluate
 
     images = dataset.test_images
-    seen = evaluate(result.model, images, input_threshold=recipe.network.input_threshold)
-    trace = run_reference(result.network, encode(images, result.network.input))
-    differs = (seen.classes != trace.classes) | (seen.membranes != trace.outputs).any(axis=1)
-    weighted = {layer.name for layer in result.network.layers if isinstance(layer, Dense | Conv2d)}
-    fired = [part.levels for part in trace.layers
-             if part.levels is not None and part.name in weighted]  # fmt: skip
+    differs = 0
+    for at in range(0, len(images), _AT_ONCE):
+        part = images[at : at + _AT_ONCE]
+        seen = evaluate(result.model, part, input_threshold=recipe.network.input_threshold)
+        trace = run_reference(result.network, encode(part, result.network.input))
+        differs += int(_differing(seen, trace, result.network).sum())
+    return TorchLink(len(images), differs)
+
+
+def _differing(seen: Evaluation, trace: Trace, network: Network) -> NDArray[np.bool_]:
+    """Images of which anything differs, shape (B,)."""
+    differs: NDArray[np.bool_] = seen.classes != trace.classes
+    differs |= (seen.membranes != trace.outputs).any(axis=1)
+    weighted = {layer.name for layer in network.layers if isinstance(layer, Dense | Conv2d)}
+    parts = [part for part in trace.layers if part.name in weighted]
+    fired = [part.levels for part in parts if part.levels is not None]
     for mine, other in zip(seen.levels, fired, strict=True):
         differs |= (np.asarray(mine) != other).any(axis=1)
-    spikes = [part.spikes for part in trace.layers if part.spikes is not None]
+    spikes = [part.spikes for part in parts if part.spikes is not None]
     for mine, other in zip(seen.spikes, spikes, strict=True):
         differs |= (mine != other).any(axis=(1, 2))
-    return TorchLink(len(images), int(differs.sum()))
+    return differs

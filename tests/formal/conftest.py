@@ -1,13 +1,14 @@
-"""What bounded proofs share: claims about streams, and a module around the part under proof."""
+"""What proofs share: claims about streams, and a module around the part under proof."""
 
 from __future__ import annotations
 
 import pytest
-from amaranth import Module, Signal
+from amaranth import Module, Mux, Signal
 from amaranth.back import rtlil
-from amaranth.hdl import Assert, Assume
+from amaranth.hdl import Assert, Assume, Cover
 
 from sim.prove import prove
+from sim.prove_always import first_reached, prove_always, prove_within
 
 
 class Harness:
@@ -66,21 +67,47 @@ class Harness:
             self.m.d.sync += count.eq(count + 1)
         return count
 
-    def same_order(self, into, out, width=5):
-        """The n-th item out is the n-th item in, for every n."""
-        chosen = self.constant(width, "chosen")
-        taken = self.counter(into.valid & into.ready, "taken")
-        given = self.counter(out.valid & out.ready, "given")
-        kept = Signal(len(into.p.as_value()), name="chosen_payload")
-        with self.m.If(into.valid & into.ready & (taken == chosen)):
-            self.m.d.sync += kept.eq(into.p.as_value())
-        with self.m.If(out.valid & (given == chosen)):
-            self.claim(taken > chosen)
-            self.claim(out.p.as_value() == kept)
+    def cover(self, condition):
+        """This can happen."""
+        self.m.d.comb += Cover(condition)
+
+    def within(self, condition, cycles, name):
+        """It never holds for more than so many cycles in a row."""
+        lasted = Signal(range(cycles + 1), name=name)
+        self.m.d.sync += lasted.eq(Mux(condition, lasted + (lasted != cycles), 0))
+        self.claim(~(condition & (lasted == cycles)))
+
+    def same_order(self, into, out, capacity):
+        """What leaves is what came in, item by item: any one is followed on its way."""
+        take, give = into.valid & into.ready, out.valid & out.ready
+        held = Signal(range(capacity + 2), name="held")
+        self.m.d.sync += held.eq(held + take - give)
+        self.claim(held <= capacity)
+        self.claim(~out.valid | (held != 0))
+        pick, picked, gone = Signal(name="pick"), Signal(name="picked"), Signal(name="gone")
+        ahead, kept = Signal.like(held, name="ahead"), Signal.like(into.p.as_value(), name="kept")
+        self.free(pick)
+        with self.m.If(take & pick & ~picked):
+            self.m.d.sync += [picked.eq(1), kept.eq(into.p.as_value()), ahead.eq(held - give)]
+        with self.m.Elif(give):
+            self.m.d.sync += [ahead.eq(ahead - 1), gone.eq(picked & (gone | (ahead == 0)))]
+        self.claim(~(picked & ~gone & out.valid & (ahead == 0)) | (out.p.as_value() == kept))
+        self.cover(picked & ~gone & out.valid & (ahead == 0))
 
     def prove(self, depth):
-        text = rtlil.convert(self.m, name="top", ports=self._ports, emit_src=False)
-        return prove(text, depth=depth)
+        return prove(self._text(), depth=depth)
+
+    def prove_always(self, depth=20):
+        return prove_always(self._text(), depth=depth)
+
+    def prove_within(self, depth):
+        return prove_within(self._text(), depth=depth)
+
+    def first_reached(self, depth):
+        return first_reached(self._text(), depth=depth)
+
+    def _text(self):
+        return rtlil.convert(self.m, name="top", ports=self._ports, emit_src=False)
 
 
 @pytest.fixture(scope="session")

@@ -22,8 +22,9 @@ def test_a_fifo_keeps_everything_in_order(depth, harness):
     proof = harness(fifo)
     proof.source(fifo.i)
     proof.sink(fifo.o)
-    proof.same_order(fifo.i, fifo.o)
-    assert proof.prove(DEPTH).holds
+    proof.same_order(fifo.i, fifo.o, capacity=depth + 1)
+    proof.within(fifo.i.valid & ~fifo.i.ready & ~fifo.o.valid, 1, "shut")
+    assert proof.prove_always().holds
 
 
 def test_a_fork_gives_every_reader_everything_in_order(harness):
@@ -87,3 +88,20 @@ def test_assumptions_that_contradict_each_other_prove_nothing(harness):
     proof.assume(gate.held & ~gate.held)
     with pytest.raises(SpikeforgeError, match="the assumptions leave no run of 10 cycles"):
         proof.prove(DEPTH)
+
+
+def test_a_fifo_that_takes_one_too_many_is_found(harness, monkeypatch):
+    """With room for three in a RAM of two, the third overwrites the first."""
+    monkeypatch.setattr(fifo_module, "Ram", partial(_shrunk, fifo_module.Ram))
+    fifo = EventFifo(3, 2, 4)
+    proof = harness(fifo)
+    proof.source(fifo.i)
+    proof.sink(fifo.o)
+    proof.same_order(fifo.i, fifo.o, capacity=5)
+    assert not proof.prove_always().holds
+
+
+def _shrunk(ram, *, width, depth, grain):
+    made = ram(width=width, depth=depth // 2, grain=grain)
+    made.ra, made.wa = Signal(4), Signal(4)
+    return made

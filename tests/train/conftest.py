@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -41,3 +42,13 @@ def blob_dataset():
         test_images=test_images, test_labels=test_labels, split="test",
         validation_at=0, validation_size=128,
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def spike_pairs():
+    """Slow transcriptions of rules for spike trains, beside this file."""
+    path = Path(__file__).with_name("spike_pairs.py")
+    spec = importlib.util.spec_from_file_location("spike_pairs", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

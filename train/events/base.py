@@ -12,6 +12,7 @@ from spikeforge.errors import SpikeforgeError
 
 __all__ = ["MAX_EVENTS", "Events", "checked_events", "read_bytes"]
 
+MAX_TIME_US = 1 << 48  # nine years; sums and products of times stay far within 64 bits
 MAX_EVENTS = 1 << 25  # of one recording; the longest of the sets that are read here has a tenth
 
 
@@ -67,14 +68,17 @@ def checked_events(
 
     Raises:
         SpikeforgeError: If there are no events or too many, one lies beyond the sensor, or the
-            times go back.
+            times are negative, absurd or go back.
     """
     if not 1 <= len(time_us) <= MAX_EVENTS:
         raise SpikeforgeError(
             f"{where}: a recording must have 1..{MAX_EVENTS} events, not {len(time_us)}; "
             f"copy the file again"
         )
-    for name, values, size in (("x", x, shape[1]), ("y", y, shape[0]), ("polarity", polarity, 2)):
+    for name, values, size in (
+        ("x", x, shape[1]), ("y", y, shape[0]), ("polarity", polarity, 2),
+        ("time", time_us, MAX_TIME_US),
+    ):  # fmt: skip
         wrong = (values < 0) | (values >= size)
         if wrong.any():
             at = int(np.argmax(wrong))

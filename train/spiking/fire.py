@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from spikeforge.schema import AfterSpike
 from train.spiking.neuron import Neuron, decayed_sum, run_neurons
 
 __all__ = ["Record", "Rule", "fire", "integrate"]
@@ -72,11 +73,21 @@ class _Fire(torch.autograd.Function):
         by_v = ctx.rule.by_membrane(record, gradients[0]) / theta
         by_drive = decayed_sum(by_v, ctx.neuron.current_keeps)
         by_bias = by_v.sum(0).sum_to_size(ctx.bias_shape)
-        # V / theta is all that counts: a threshold p % larger is a membrane p % smaller.
         by_theta = None
         if ctx.needs_input_grad[2]:
-            by_theta = -(by_v * membranes / theta).sum(0).sum_to_size(theta.shape)
+            # V / theta is all that counts: a threshold 1 % larger is a drive and bias 1 % smaller.
+            added = _added(membranes, spikes, theta, ctx.neuron)
+            by_theta = -(by_v * added / theta).sum(0).sum_to_size(theta.shape)
         return by_drive, by_bias, by_theta, None, None, None
+
+
+def _added(membranes: Tensor, spikes: Tensor, theta: Tensor, neuron: Neuron) -> Tensor:
+    """What was added to the membranes in each step, rounding of the leak aside."""
+    to_zero = neuron.after_spike is AfterSpike.ZERO
+    left = membranes * (1 - spikes) if to_zero else membranes - theta * spikes
+    added = membranes.clone()
+    added[1:] -= neuron.membrane_keeps * left[:-1]
+    return added
 
 
 class _Integrate(torch.autograd.Function):

@@ -18,6 +18,7 @@ from spikeforge.errors import SpikeforgeError
 from train.spiking.fire import Rule, fire, integrate
 from train.spiking.grid import integer_weight, round_through
 from train.spiking.neuron import Neuron, Run, run_neurons
+from train.spiking.normalize import DriveNorm
 from train.windowed import IntegerLayer
 
 __all__ = ["SpikingConv", "SpikingDense", "SpikingLayer", "SumPool"]
@@ -43,13 +44,15 @@ class SpikingLayer(nn.Module, ABC):
         weight_bits: Width of the weights, 1 to 8.
         bias: Learn a bias each, a constant drive of the membrane.
         input_scale: Real size of one unit of input, such as 1/255 for graded pixels.
-        threshold_per_neuron: One threshold a neuron (or channel) instead of one for the layer.
+        threshold_per_neuron: One threshold a neuron (or channel), learned, instead of one for the
+            layer.
+        batch_norm: Normalize the drive of each neuron (or channel); thresholds are one each.
     """
 
     def __init__(
         self, inputs: int, outputs: int, weight_shape: tuple[int, ...], *, neuron: Neuron,
         rule: Rule, steps: int, weight_bits: int = 4, bias: bool = True, input_scale: float = 1.0,
-        threshold_per_neuron: bool = False,
+        threshold_per_neuron: bool = False, batch_norm: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.inputs, self.outputs, self.weight_bits, self.steps = (
@@ -70,8 +73,11 @@ class SpikingLayer(nn.Module, ABC):
         scale = _STEPS_PER_DEVIATION * 2.0 ** (weight_bits - 4)
         start = deviation if weight_bits == 1 else deviation / scale
         self.log_step = nn.Parameter(torch.tensor([math.log(start)]))
-        count = weight_shape[0] if threshold_per_neuron else 1
-        self.log_threshold = nn.Parameter(torch.zeros(count), requires_grad=False)
+        self.norm = DriveNorm(weight_shape[0]) if batch_norm else None
+        own = threshold_per_neuron or batch_norm
+        self.log_threshold = nn.Parameter(
+            torch.zeros(weight_shape[0] if own else 1), requires_grad=own and neuron.fires
+        )
 
     @property
     def step(self) -> Tensor:
@@ -99,18 +105,28 @@ class SpikingLayer(nn.Module, ABC):
         weight = integer_weight(self.weight, self.log_step, self.weight_bits, self.rounding)
         return _by_step(x, lambda rows: self.linear(rows, weight))
 
-    def numbers(self) -> tuple[Tensor, Tensor]:
-        """Biases and thresholds in LSBs, integers if the layer rounds, with gradients."""
+    def numbers(self, drive: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Biases and thresholds in LSBs, integers if the layer rounds, with gradients.
+
+        Args:
+            drive: What to normalize by, in LSBs; None for the running statistics.
+        """
         step = self.step.detach()
-        theta = round_through(self.log_threshold.exp() / step, self.rounding)
-        return round_through(self.bias / step, self.rounding), theta.clamp(min=1)
+        bias, theta = self.bias / step, self.log_threshold.exp() / step
+        if self.norm is not None:
+            mean, deviation = (
+                self.norm.running(step) if drive is None else self.norm.of_batch(drive, step)
+            )
+            bias, theta = self.bias * deviation - mean, self.log_threshold.exp() * deviation
+        return round_through(bias, self.rounding), round_through(theta, self.rounding).clamp(min=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Spikes, shape (steps, B, ...); of a layer that never fires real final V, (B, ...)."""
-        bias, theta = (self.spread(each) for each in self.numbers())
+        drive = self.drive(x)
+        bias, theta = (self.spread(n) for n in self.numbers(drive if self.training else None))
         if self.neuron.fires:
-            return fire(self.drive(x), bias, theta, self.neuron, self.rule, self.rounding)
-        finals = integrate(self.drive(x), bias, self.neuron, self.rounding)
+            return fire(drive, bias, theta, self.neuron, self.rule, self.rounding)
+        finals = integrate(drive, bias, self.neuron, self.rounding)
         return finals * self.step.detach()
 
     @torch.no_grad()

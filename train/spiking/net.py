@@ -97,7 +97,7 @@ class SpikingStack(SpikingNet):
     @classmethod
     def from_recipe(
         cls, recipe: Recipe, rule: Rule, dense: type[SpikingDense] = SpikingDense,
-        conv: type[SpikingConv] = SpikingConv,
+        conv: type[SpikingConv] = SpikingConv, recurrent: type[SpikingDense] | None = None,
     ) -> SpikingStack:  # fmt: skip
         """The network of a recipe.
 
@@ -106,6 +106,7 @@ class SpikingStack(SpikingNet):
             rule: The rule of all its layers.
             dense: Kind of the hidden fully connected layers.
             conv: Kind of the convolutions.
+            recurrent: Kind of the last hidden layer, where it is another.
 
         Raises:
             SpikeforgeError: If the recipe asks for what no multi-spike network can do.
@@ -116,12 +117,13 @@ class SpikingStack(SpikingNet):
         options: dict[str, Any] = {
             "rule": rule, "steps": shape.steps, "weight_bits": shape.weight_bits,
             "bias": shape.bias, "threshold_per_neuron": shape.threshold_per_neuron,
+            "batch_norm": shape.batch_norm,
         }  # fmt: skip
-        stages, size, scale = _stages(shape, form, options, dense, conv)
+        stages, size, scale = _stages(shape, form, options, dense, conv, recurrent)
         fires = shape.readout == "spike_count"
         output = SpikingDense(
             size, recipe.classes * shape.votes, neuron=Neuron.of(shape.neuron, fires=fires),
-            input_scale=scale, **options,
+            input_scale=scale, **{**options, "batch_norm": False},
         )  # fmt: skip
         return cls(form, stages, output, shape.votes)
 
@@ -198,7 +200,7 @@ def _evaluated(stage: nn.Module, x: Tensor, spikes: list[Tensor]) -> Tensor:
 
 def _stages(
     shape: NetworkShape, form: InputForm, options: dict[str, Any], dense: type[SpikingDense],
-    conv: type[SpikingConv],
+    conv: type[SpikingConv], recurrent: type[SpikingDense] | None,
 ) -> tuple[list[nn.Module], int, float]:  # fmt: skip
     """Hidden stages, the number of neurons of the last, and the real size of one of its units."""
     neuron = Neuron.of(shape.neuron)
@@ -219,8 +221,10 @@ def _stages(
             stages.append(pool)
             here, scale = pool.map, scale / each.pool**2
     size = here[0] * here[1] * here[2]
-    for neurons in shape.hidden:
-        stages.append(dense(size, neurons, neuron=neuron, input_scale=scale, **options))
+    last = len(shape.hidden) - 1
+    for at, neurons in enumerate(shape.hidden):
+        kind = recurrent if recurrent is not None and at == last else dense
+        stages.append(kind(size, neurons, neuron=neuron, input_scale=scale, **options))
         size, scale = neurons, 1.0
     return stages, size, scale
 

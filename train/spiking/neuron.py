@@ -9,6 +9,7 @@ then V of a neuron that fired goes to zero or loses theta. A leak is none, all, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -83,7 +84,10 @@ class Run:
     held: Tensor | None = None
 
 
-def run_neurons(drive: Tensor, bias: Tensor, theta: Tensor, neuron: Neuron, rounding: bool) -> Run:
+def run_neurons(
+    drive: Tensor, bias: Tensor, theta: Tensor, neuron: Neuron, rounding: bool,
+    feedback: Callable[[Tensor], Tensor] | None = None,
+) -> Run:  # fmt: skip
     """Run neurons over all steps; exact for integers as long as they fit the number type.
 
     Args:
@@ -92,6 +96,7 @@ def run_neurons(drive: Tensor, bias: Tensor, theta: Tensor, neuron: Neuron, roun
         theta: In LSBs, likewise.
         neuron: What they do.
         rounding: Leaks round down to whole LSBs, as in hardware.
+        feedback: From the neurons' own spikes, (B, ...), to what they add to the next step's drive.
     """
     membranes, spikes = torch.empty_like(drive), torch.zeros_like(drive)
     current, v = torch.zeros_like(drive[0]), torch.zeros_like(drive[0])
@@ -99,6 +104,8 @@ def run_neurons(drive: Tensor, bias: Tensor, theta: Tensor, neuron: Neuron, roun
     held = torch.zeros_like(drive, dtype=torch.bool) if neuron.refractory else None
     constant = neuron.current_leak.kind is LeakKind.ALL
     for at, arriving in enumerate(drive):
+        if feedback is not None and at:
+            arriving = arriving + feedback(spikes[at - 1])
         if constant:
             current = arriving
         else:

@@ -1,0 +1,168 @@
+"""STiDi-BP: every layer learns from the displacement between its spikes and desired spikes.
+
+After Mirsadeghi, Shalchian, Kheradpisheh and Masquelier, "Spike time displacement based error
+backpropagation in convolutional spiking neural networks" (arXiv 2108.13621), whose exact constants
+are not public; what follows is this project's definition from its abstract and from the group's
+S4NN. Non-leaky neurons that fire once; V_j(t) = sum of w_ji eps(t - t_i) with the piecewise-linear
+PSP eps(s) = s / rise up to s = rise, then 1 - (s - rise) / fall down to 0 (without a fall it
+stays at 1); an arrival counts from its own step on, so there s = t - t_i + 1. With d_j = t_j* - t_j
+the displacement of neuron j:
+
+    dw_ji = -rate * d_j * eps(t_j - t_i)                      (dt_j/dV_j is a negative constant)
+    d_i = sum over j of w_ji d_j [t_i <= t_j] / sum over j of |w_ji|       (what reaches a layer)
+
+So a neuron's desired time follows from those of the neurons that it helped to fire, weighed by its
+own weights to them, and no slope, PSP or weight update of another layer goes into it. A silent
+neuron wishes nothing of those before it; a hidden layer that is silent for a whole batch draws all
+its V towards theta. An output neuron's time is the interpolated crossing; one that stays silent
+counts as crossing 2 (theta - V) / theta steps after its last one.
+
+In autograd the gradient by a spike time stands for -d_j, and all of the above for a derivative.
+"""
+
+from __future__ import annotations
+
+from math import gcd
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from train.quantize import step_gradient
+from train.stdbp import by_bias_current
+from train.stepped import NEVER, SteppedDense, first_crossing, silenced
+from train.stepped_conv import SteppedConv
+from train.stepped_layer import SteppedLayer, Taps, psp
+
+__all__ = ["StidiConv", "StidiDense", "StidiOutput", "psp_taps", "stidi_times"]
+
+_SILENT_STEPS = 2.0  # that a silent output neuron is late, per threshold of missing V
+
+
+def psp_taps(rise: int, fall: int | None = None) -> Taps:
+    """The piecewise-linear PSP as delayed integer gains on the current.
+
+    Args:
+        rise: Steps in which it rises.
+        fall: Steps in which it falls back to 0; None if it stays.
+    """
+    if fall is None:
+        return ((0, 1), (rise, -1))
+    common = gcd(rise, fall)
+    up, down = fall // common, rise // common
+    return ((0, up), (rise, -up - down), (rise + fall, down))
+
+
+class StidiDense(SteppedDense):
+    """A hidden layer: steps of spikes in, steps of spikes out, shapes (B, inputs), (B, outputs)."""
+
+    extrapolates = False
+
+    def forward(self, times: Tensor) -> Tensor:
+        """Steps at which the neurons fire, :data:`train.stepped.NEVER` for silence."""
+        if not self.training:
+            return silenced(*first_crossing(*self.run(times)))
+        return self.trained(times)
+
+    def trained(self, times: Tensor) -> Tensor:
+        """Spike times that pass displacements on, in training as in evaluation mode."""
+        return stidi_times(self, times, self.extrapolates)
+
+
+class StidiOutput(StidiDense):
+    """The output layer: real crossing times in training mode, membranes in evaluation mode.
+
+    The membranes are those at the end of each step, in LSBs, of shape (steps, B, outputs), from
+    which :func:`train.stepped.decide` reads the class.
+    """
+
+    extrapolates = True
+
+    def forward(self, times: Tensor) -> Tensor:
+        """Crossing times (training mode) or membranes of all steps (evaluation mode)."""
+        return self.trained(times) if self.training else self.run(times)[0]
+
+
+class StidiConv(SteppedConv):
+    """A hidden convolution, shapes (B, channels * height * width) in and out."""
+
+    def forward(self, times: Tensor) -> Tensor:
+        """Steps at which the neurons fire, :data:`train.stepped.NEVER` for silence."""
+        if not self.training:
+            return silenced(*first_crossing(*self.run(times)))
+        return self.trained(times)
+
+    def trained(self, times: Tensor) -> Tensor:
+        """Spike times that pass displacements on, in training as in evaluation mode."""
+        return stidi_times(self, times, extrapolates=False)
+
+
+def stidi_times(layer: SteppedLayer, times: Tensor, extrapolates: bool) -> Tensor:
+    """A layer's spike times, whose gradients are displacements.
+
+    Args:
+        layer: The layer.
+        times: Steps of the arriving spikes, shape (B, inputs).
+        extrapolates: Give real crossing times, none of them missing, as for an output layer.
+
+    Returns:
+        Shape (B, outputs).
+    """
+    result: Tensor = _Displaced.apply(
+        times, layer.weight, layer.bias, layer.log_step, layer.log_threshold, layer, extrapolates
+    )
+    return layer.shaped(result)
+
+
+class _Displaced(torch.autograd.Function):
+    """Integers forward; backward the definition above."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, times: Tensor, weight: Tensor, bias: Tensor, log_step: Tensor,
+        log_threshold: Tensor, layer: SteppedLayer, extrapolates: bool,
+    ) -> Tensor:  # fmt: skip
+        grid, bias_lsb, theta = layer.grids(layer.rounding)
+        response = layer.response(times)
+        v = response.potentials(grid, bias_lsb)
+        at, fired = first_crossing(v, theta)
+        ctx.layer, ctx.response, ctx.any_fired = layer, response, bool(fired.any())
+        ctx.silent_counts = extrapolates
+        ctx.save_for_backward(weight, grid, log_step.exp(), theta, at)
+        if not extrapolates:
+            return torch.where(fired, at.to(v.dtype), NEVER)
+        here = v.gather(0, at[None])[0]
+        before = v.gather(0, (at - 1).clamp_(min=0)[None])[0].mul_(at > 0)
+        missing = (theta - here) / theta
+        early = ((theta - here) / (here - before).clamp_(min=1e-9)).clamp_(-1, 0)
+        return torch.where(fired, at + early, layer.steps - 1 + _SILENT_STEPS * missing)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        weight, grid, step, theta, at = ctx.saved_tensors
+        layer, response, by_time = ctx.layer, ctx.response, gradients[0]
+        by_times, scale = None, 1.0 / max(psp(layer.taps, 512))  # of eps to the integers of V
+        by_v = by_time.new_zeros(layer.steps, *by_time.shape).scatter_(0, at[None], by_time[None])
+        if ctx.needs_input_grad[0]:
+            shares = grid.abs().sum(0).clamp_(min=1)
+            by_times = _shared(response.by_times(by_v.clone(), grid, layer.taps[1][0]), shares, layer)
+        by_v.mul_(-scale)
+        by_theta = by_time * scale
+        if not ctx.any_fired and not ctx.silent_counts:
+            by_v[-1] -= scale / len(by_time)
+        by_bias = by_bias_current(by_v) if ctx.needs_input_grad[2] else None
+        by_weight, by_log_step = step_gradient(
+            weight, grid, step, layer.weight_bits, response.by_weight(by_v)
+        )
+        by_log_threshold = (by_theta * theta * step).sum(0)
+        if theta.numel() == 1:
+            by_log_threshold = by_log_threshold.sum(0, keepdim=True)
+        return by_times, by_weight, by_bias, by_log_step, by_log_threshold, None, None
+
+
+def _shared(by_times: Tensor, shares: Tensor, layer: SteppedLayer) -> Tensor:
+    """Divide by the sums of |w| that leave each input (dense) or input channel (convolution)."""
+    if isinstance(layer, SteppedConv):
+        channels = shares.flatten(1).sum(1)
+        return (by_times.view(len(by_times), len(channels), -1) / channels.view(-1, 1)).flatten(1)
+    return by_times / shares

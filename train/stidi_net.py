@@ -1,0 +1,71 @@
+"""Networks that STiDi-BP trains: target times relative to the winner's.
+
+The output layer's desired times are those of S4NN (Kheradpisheh and Masquelier, 2020): with the
+winner's time tau, the right class should fire at tau, and every other class that fires before
+tau + margin should fire then. Where nothing fires in time, tau counts as the end less the margin, so
+no class is asked to fire after the end. An image that is won by the margin teaches nothing.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+from spikeforge.errors import SpikeforgeError
+from train.recipe import Recipe
+from train.single_spike import SingleSpikeNet, build_stages, refuse_multi_spike
+from train.stidi import StidiConv, StidiDense, StidiOutput, psp_taps
+
+__all__ = ["StidiNet", "desired_times", "stidi_network"]
+
+_MARGIN = 0.2  # of the window
+
+
+class StidiNet(SingleSpikeNet):
+    """A chain of stages that learn from displacements; binary weights are weights of 1 bit."""
+
+    def loss(self, scores: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+        """Half the squared displacements of the output neurons, in windows, mean over images."""
+        times = scores / (-self.sharpness / self.steps)
+        last = self.output.steps - 1
+        wanted = desired_times(times.detach(), targets, _MARGIN * self.steps, last)
+        return ((times - wanted) / self.steps).square().sum(1).mean() / 2
+
+
+def desired_times(times: Tensor, targets: Tensor, margin: float, last: float) -> Tensor:
+    """When the output neurons should have fired.
+
+    Args:
+        times: When they did, shape (B, classes).
+        targets: Classes, int64, shape (B,).
+        margin: Steps by which the right class should be first.
+        last: The last step.
+
+    Returns:
+        Shape (B, classes).
+    """
+    winner = times.amin(1, keepdim=True).clamp(max=last - margin)
+    right = functional.one_hot(targets, times.shape[1]).bool()
+    return torch.where(right, winner, torch.maximum(times, winner + margin))
+
+
+def stidi_network(recipe: Recipe) -> StidiNet:
+    """The network of a recipe: convolutions with first-spike pools, then fully connected layers.
+
+    Raises:
+        SpikeforgeError: If the recipe asks for what this rule cannot do.
+    """
+    refuse_multi_spike(recipe)
+    if recipe.training.label_smoothing:
+        raise SpikeforgeError(
+            f"training.label_smoothing must be 0 for rule {recipe.rule}, not "
+            f"{recipe.training.label_smoothing}: its targets are spike times; leave it out"
+        )
+    shape = recipe.network.psp
+    if shape is None:
+        raise SpikeforgeError(
+            f"network.psp must be given for rule {recipe.rule}, such as psp = {{ rise = 4 }}"
+        )
+    taps = psp_taps(shape.rise, shape.fall)
+    return StidiNet(*build_stages(recipe, StidiConv, StidiDense, StidiOutput, taps))
