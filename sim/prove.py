@@ -50,7 +50,7 @@ def prove(rtlil: str, *, depth: int) -> Proof:
     check_tools()
     import z3
 
-    text = run_yosys(rtlil, _PASSES, "design.smt2", {}).decode()
+    text = run_yosys(rtlil, _PASSES, ("design.smt2",), {})[0].decode()
     solver = z3.SolverFor("QF_AUFBV")
     solver.from_string(text + "".join(_cycle(number, text) for number in range(depth)))
     going = []

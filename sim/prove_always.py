@@ -21,15 +21,20 @@ from spikeforge.errors import SpikeforgeError
 
 __all__ = ["first_reached", "prove_always", "prove_within"]
 
-_TO_GATES = (
+_BEGIN = (
     f"prep -top {TOP}", "flatten", "memory_nordff", "memory_map -formal", "chformal -lower",
+    "async2sync", "formalff -clk2ff -ff2anyinit", "setundef -undriven -anyseq", "design -save both",
 )  # fmt: skip
-_CLAIMS = ("chformal -cover -remove",)
-_COVERS = ("chformal -assert -remove", "techmap -map cover.v")  # reached where "never" fails
-_TO_AIGER = (
-    "async2sync", "formalff -clk2ff -ff2anyinit", "setundef -undriven -anyseq", "opt -full",
-    "techmap", "opt -fast", "formalff -clk2ff -ff2anyinit", "simplemap", "dffunmap", "aigmap",
-    "opt_clean", "write_aiger -zinit -I -B -L design.aig",
+_TO_GATES = (
+    "opt -full", "techmap", "opt -fast", "formalff -clk2ff -ff2anyinit", "simplemap", "dffunmap",
+    "aigmap", "opt_clean",
+)  # fmt: skip
+_WRITE = "write_aiger -zinit -I -B -L"
+_PASSES = (
+    *_BEGIN, "chformal -cover -remove", *_TO_GATES, f"{_WRITE} claims.aig",
+    # A cover is reached where the claim that it never holds fails.
+    "design -load both", "chformal -assert -remove", "techmap -map cover.v", *_TO_GATES,
+    f"{_WRITE} covers.aig",
 )  # fmt: skip
 _COVER = r"""(* techmap_celltype = "$cover" *)
 module never (input A, input EN);
@@ -52,15 +57,17 @@ def prove_always(rtlil: str, *, depth: int, seconds: int = 300) -> Proof:
         SpikeforgeError: If tools are missing, a cover is out of reach, or ABC finds neither a
             proof nor a failure.
     """
-    first_reached(rtlil, depth=depth)
-    return _decided(_aiger(rtlil, _CLAIMS), f"pdr -T {seconds}", "Property proved", depth)
+    claims, covers = _graphs(rtlil)
+    _first_met(covers, depth)
+    return _decided(claims, f"pdr -y -T {seconds}", "Property proved", depth)
 
 
 def prove_within(rtlil: str, *, depth: int, seconds: int = 300) -> Proof:
     """Prove the claims for the first ``depth`` cycles; arguments and errors as above."""
-    first_reached(rtlil, depth=depth)
+    claims, covers = _graphs(rtlil)
+    _first_met(covers, depth)
     done = f"No output asserted in {depth} frames"
-    return _decided(_aiger(rtlil, _CLAIMS), f"bmc3 -F {depth} -T {seconds}", done, depth)
+    return _decided(claims, f"bmc3 -F {depth} -T {seconds}", done, depth)
 
 
 def first_reached(rtlil: str, *, depth: int) -> int:
@@ -69,10 +76,16 @@ def first_reached(rtlil: str, *, depth: int) -> int:
     Raises:
         SpikeforgeError: If there is none within ``depth`` cycles.
     """
+    return _first_met(_graphs(rtlil)[1], depth)
+
+
+def _graphs(rtlil: str) -> list[bytes]:
+    """The design with its claims as outputs that must stay 0, and with its covers as such."""
     check_tools()
-    if "$check" not in rtlil or '"cover"' not in rtlil:
-        raise SpikeforgeError("a proof needs a cover, which shows that its circuit can run")
-    aiger = _aiger(rtlil, _COVERS)
+    return run_yosys(rtlil, _PASSES, ("claims.aig", "covers.aig"), {"cover.v": _COVER})
+
+
+def _first_met(aiger: bytes, depth: int) -> int:
     wanted = int(aiger.split(b"\n", 1)[0].split()[6])  # aig M I L O A B C: bad states
     said, _ = _abc(aiger, f"read_aiger design.aig; fold; strash; bmc3 -a -F {depth}")
     found = [int(cycle) for cycle in _FAILED.findall(said)]
@@ -84,19 +97,20 @@ def first_reached(rtlil: str, *, depth: int) -> int:
     return max(found)
 
 
-def _aiger(rtlil: str, kind: tuple[str, ...]) -> bytes:
-    return run_yosys(rtlil, (*_TO_GATES, *kind, *_TO_AIGER), "design.aig", {"cover.v": _COVER})
-
-
 def _decided(aiger: bytes, command: str, proven: str, depth: int) -> Proof:
     """What ABC makes of the claims; a failure has the number of its cycle."""
     said, small = _abc(aiger, _REDUCE)
-    if small.startswith(b"aig") and small.split(b"\n", 2)[1] == b"0":
+    if not small:
+        raise SpikeforgeError(f"ABC cannot read the claims: {said.strip()[-200:]}")
+    head, output, _ = small.split(b"\n", 2)
+    if output == b"0":
         return Proof(holds=True, cycle=depth, signals={})  # no claim is left to fail
+    if head.split()[3] == b"0":  # no register is left: every cycle is like the first
+        command, proven = "sat", "UNSATISFIABLE"
     said, _ = _abc(small, f"read_aiger design.aig; {command}")
     found = _FAILED.search(said)
-    if found is not None:
-        return Proof(holds=False, cycle=int(found[1]), signals={})
+    if found is not None or (command == "sat" and proven not in said and "SATISFIABLE" in said):
+        return Proof(holds=False, cycle=int(found[1]) if found else 0, signals={})
     if proven not in said:
         raise SpikeforgeError(f"ABC found neither proof nor failure: {said.strip()[-200:]}")
     return Proof(holds=True, cycle=depth, signals={})

@@ -51,7 +51,7 @@ class CountEffect:
         return (slopes * gain) @ weight.T
 
     def slope(self, pre: int, post: int) -> float:
-        """p at two counts."""
+        """The value of p at two counts."""
         z = min(post, self._most) / self._most
         return float(sum(c * z**m for m, c in enumerate(self._slopes[:, pre].tolist())))
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from spikeforge.errors import SpikeforgeError
 from train.recipe import Recipe
 from train.spiking.fire import Record
 from train.spiking.layer import SpikingLayer
@@ -54,7 +55,12 @@ def lee2016_network(recipe: Recipe) -> SpikingStack:
         SpikeforgeError: If the recipe asks for what the rule is not defined for.
     """
     refuse_recurrence(recipe)
-    refuse_neuron(recipe, after_spike="subtract", refractory=0, reset_gradient=False)
+    if recipe.network.neuron.after_spike != "subtract":
+        raise SpikeforgeError(
+            f'network.neuron.after_spike must be "subtract" for rule {recipe.rule}, not '
+            f'"{recipe.network.neuron.after_spike}"; set it, or take rule hm2-bp'
+        )
+    refuse_neuron(recipe, refractory=0, reset_gradient=False)
     net = SpikingStack.from_recipe(recipe, Lee2016())
     for layer in net.weighted():
         assert isinstance(layer, SpikingLayer)

@@ -162,12 +162,10 @@ class DenseResponse:
         by_taken = running_sum(by_current, backwards=True)
         return self._arrivals.by_weight(tapped(by_taken, self._taps, backwards=True))
 
-    def by_times(self, by_step: Tensor, weight: Tensor, span: int | None = None) -> Tensor:
+    def by_times(self, by_step: Tensor, weight: Tensor) -> Tensor:
         """Sums over all neurons and the steps from a spike's own on, shape (B, inputs)."""
         steps = len(by_step)
         total = running_sum(by_step, backwards=True)
-        if span is not None and span < steps:
-            total[: steps - span] -= total[span:].clone()
         summed = (total.flatten(0, 1) @ weight).view(steps, *self._times.shape)
         arrived = self._times < steps
         at = torch.where(arrived, self._times, 0.0).long()

@@ -53,16 +53,13 @@ class ConvResponse:
         found: Tensor = self._backward(by_v, self._layer.weight, [False, True, False])[1]
         return found.contiguous()
 
-    def by_times(self, by_step: Tensor, weight: Tensor, span: int | None = None) -> Tensor:
+    def by_times(self, by_step: Tensor, weight: Tensor) -> Tensor:
         """Sums over neurons and the steps from a spike's own on, shape (B, inputs)."""
         by_maps = self._backward(by_step, weight, [True, False, False])[0]
         by_maps = by_maps.permute(0, 2, 3, 1).reshape(self._steps, *self._maps.shape)
         total = torch.zeros_like(self._maps)
         for step, part in enumerate(by_maps.unbind()):
-            counts = self._maps <= step
-            if span is not None and span <= step:
-                counts &= self._maps > step - span
-            total.addcmul_(part, counts.to(part.dtype))
+            total.addcmul_(part, (self._maps <= step).to(part.dtype))
         return total.permute(0, 3, 1, 2).flatten(1)
 
     def _backward(self, by_rows: Tensor, weight: Tensor, wanted: list[bool]) -> Any:

@@ -52,13 +52,12 @@ class Response(Protocol):
     def by_weight(self, by_v: Tensor) -> Tensor:
         """Gradient by the weights, from that by :meth:`potentials`, which may be overwritten."""
 
-    def by_times(self, by_step: Tensor, weight: Tensor, span: int | None = None) -> Tensor:
+    def by_times(self, by_step: Tensor, weight: Tensor) -> Tensor:
         """Sums of w_ji * by_step[t, j] over neurons j and steps t from the spike i's own on.
 
         Args:
             by_step: Shape (steps, rows, neurons); may be overwritten.
             weight: The weights.
-            span: Number of these steps; all that follow by default.
 
         Returns:
             Shape (B, inputs); 0 for silent inputs.

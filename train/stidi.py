@@ -145,7 +145,7 @@ class _Displaced(torch.autograd.Function):
         by_v = by_time.new_zeros(layer.steps, *by_time.shape).scatter_(0, at[None], by_time[None])
         if ctx.needs_input_grad[0]:
             shares = grid.abs().sum(0).clamp_(min=1)
-            by_times = _shared(response.by_times(by_v.clone(), grid, layer.taps[1][0]), shares, layer)
+            by_times = _shared(response.by_times(by_v.clone(), grid), shares, layer)
         by_v.mul_(-scale)
         by_theta = by_time * scale
         if not ctx.any_fired and not ctx.silent_counts:

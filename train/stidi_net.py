@@ -28,26 +28,25 @@ class StidiNet(SingleSpikeNet):
     def loss(self, scores: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
         """Half the squared displacements of the output neurons, in windows, mean over images."""
         times = scores / (-self.sharpness / self.steps)
-        last = self.output.steps - 1
-        wanted = desired_times(times.detach(), targets, _MARGIN * self.steps, last)
+        wanted = desired_times(times.detach(), targets, _MARGIN * self.steps)
         return ((times - wanted) / self.steps).square().sum(1).mean() / 2
 
 
-def desired_times(times: Tensor, targets: Tensor, margin: float, last: float) -> Tensor:
+def desired_times(times: Tensor, targets: Tensor, margin: float) -> Tensor:
     """When the output neurons should have fired.
 
     Args:
         times: When they did, shape (B, classes).
         targets: Classes, int64, shape (B,).
         margin: Steps by which the right class should be first.
-        last: The last step.
 
     Returns:
         Shape (B, classes).
     """
-    winner = times.amin(1, keepdim=True).clamp(max=last - margin)
     right = functional.one_hot(targets, times.shape[1]).bool()
-    return torch.where(right, winner, torch.maximum(times, winner + margin))
+    late = times.amin(1, keepdim=True) + margin
+    delays = (late - times).clamp_(min=0).masked_fill_(right, 0.0)
+    return times + torch.where(right, -delays.sum(1, keepdim=True), delays)
 
 
 def stidi_network(recipe: Recipe) -> StidiNet:

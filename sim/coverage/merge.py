@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,9 +83,3 @@ def _parts(point: Point) -> tuple[str, str, str]:
 def _place(point: Point) -> tuple[str, str, int, str]:
     first = point.name.partition(" ")[0]
     return point.kind, point.file, int(first) if first.isdigit() else 0, point.name
-
-
-def passed_share(points: Iterable[tuple[int, int]]) -> tuple[int, int]:
-    """How many of some points were passed, and how many there are."""
-    found = list(points)
-    return sum(bool(passed) for _, passed in found), len(found)

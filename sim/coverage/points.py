@@ -11,7 +11,7 @@ Each network is an elaboration of its own, so a point is named by where in ``hw/
   muxes on one line.
 
 Not counted: nets without a name (results of expressions), packed records whose fields are there as
-nets of their own, copies of other modules' ports, and nets that the elaboration ties to a constant.
+nets of their own, copies of other modules' ports, and bits that the elaboration ties to a constant.
 A point that several networks have is covered when one of them covers it.
 """
 
@@ -110,7 +110,10 @@ def _toggle(text: VerilogText, entry: dict[str, str]) -> Iterator[Point]:
     number = int(entry["l"])
     module = text.module(number)
     found = _TOGGLE.search(entry["o"])
-    if module.file and found and number in module.counted:
+    if not (module.file and found and number in module.counted):
+        return
+    bit = int(found[1] or 0)
+    if (module.nets[number], bit) not in module.constant:
         net = _NUMBERED.sub("#", module.counted[number])
         edge = "rise" if found[2] == "0" else "fall"
-        yield Point("toggle", module.file, f"{module.kind}.{net}[{found[1] or 0}] {edge}")
+        yield Point("toggle", module.file, f"{module.kind}.{net}[{bit}] {edge}")

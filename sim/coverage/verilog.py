@@ -2,6 +2,7 @@
 
 Works on the text that Verilator got: modules and statements carry ``(* src = "hw/file.py:12" *)``,
 blocks a marker (:mod:`hw.marked`), and modules written by hand are found in their files again.
+Models of a technology's cells (``hw/memory/*.v``) are no part of the design and do not count.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from pathlib import Path
 
 import hw
 from hw.marked import MARKER
+from sim.coverage.constants import constant_bits
 
 __all__ = ["Mark", "ModuleText", "VerilogText", "without_uncounted"]
 
-_BY_HAND = {"hw": ("ram.v", "icg.v"), "hw.memory": ("spram.v", "sg13g2.v")}
+_BY_HAND = {"hw": ("ram.v", "icg.v")}
 _ROOT = Path(hw.__file__).parent.parent
 _COPY = re.compile(r"\$\d+")
 _MODULE = re.compile(r"^module (\\?[^\s(#;]+)")
@@ -29,7 +31,8 @@ _NET = re.compile(
     r"(\\\S+|\w+)\s*(?:=[^;]*)?[;,]?(?:/\*.*)?$"
 )
 _MEMORY = re.compile(r"^  reg \[.*\] \w+ \[0:.*\];")
-_CONSTANT = re.compile(r"^  assign (\\\S+|\w+)\s+= \d+'[hdb][0-9a-f]+;$")
+_ASSIGN = re.compile(r"^  assign (.+?) = (.+);$")
+_RANGE = re.compile(r"\[(\d+):0\] ")
 _MARKED = re.compile(rf"^\s*{MARKER}_\d+ = 32'([dh])([0-9a-f]+);$")
 _TABLE = re.compile(r"^// mark (\d+) (\S+) (\S+) ?(.*)$")
 
@@ -58,7 +61,8 @@ class ModuleText:
         kind: Its class in Python, or the module written by hand.
         offset: Line in ``file`` less line in the Verilog, of a module written by hand.
         nets: Declared name by line.
-        constant: Nets tied to a constant.
+        widths: Width by name.
+        assigns: Left and right side of every continuous assignment.
         ports: Names of its ports.
     """
 
@@ -66,7 +70,8 @@ class ModuleText:
     kind: str = ""
     offset: int | None = None
     nets: dict[int, str] = field(default_factory=dict)
-    constant: set[str] = field(default_factory=set)
+    widths: dict[str, int] = field(default_factory=dict)
+    assigns: list[tuple[str, str]] = field(default_factory=list)
     ports: set[str] = field(default_factory=set)
 
     @cached_property
@@ -83,9 +88,14 @@ class ModuleText:
             record, plain = name.partition(".")[0], _COPY.sub("", name)
             copy = record not in self.ports and (_COPY.sub("", record) != record or record in own)
             hidden = not plain or plain.startswith(("$", MARKER)) or name in packed
-            if not (copy or hidden or name in self.constant):
+            if not (copy or hidden):
                 found[line] = plain
         return found
+
+    @cached_property
+    def constant(self) -> set[tuple[str, int]]:
+        """Bits that this elaboration ties to a constant, as (name, bit)."""
+        return constant_bits(self.assigns, self.widths)
 
 
 class VerilogText:
@@ -128,11 +138,13 @@ class VerilogText:
             self.marked[number] = int(found[2], 10 if found[1] == "d" else 16)
         elif found := _TABLE.match(line):
             self.marks[int(found[1])] = Mark(found[2], found[3], tuple(found[4].split()))
-        elif found := _CONSTANT.match(line):
-            module.constant.add(found[1].removeprefix("\\"))
+        elif found := _ASSIGN.match(line):
+            module.assigns.append((found[1], found[2]))
         elif found := _NET.match(line):
             name = found[2].removeprefix("\\")
             module.nets[number] = name
+            wide = _RANGE.search(line)
+            module.widths[name] = int(wide[1]) + 1 if wide else 1
             if found[1] in ("input", "output"):
                 module.ports.add(name)
 

@@ -12,7 +12,8 @@ from spikeforge.errors import nearest
 __all__ = ["app"]
 
 _COMMANDS = (
-    "run", "train", "rtl", "verify", "simulate", "power", "classify", "inspect", "report", "doctor",
+    "run", "train", "rtl", "verify", "simulate", "power", "compare", "models", "classify",
+    "inspect", "report", "doctor",
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from amaranth import Module, Mux, Signal
+from amaranth import Module, Mux, Shape, Signal
 from amaranth.back import rtlil
 from amaranth.hdl import Assert, Assume, Cover
 
@@ -114,3 +114,22 @@ class Harness:
 def harness():
     """The class; ``harness(part)`` begins a proof of a part."""
     return Harness
+
+
+class _Narrower:
+    """In place of ``Signal`` in a module: some signals have one bit less than it asks for."""
+
+    def __init__(self, prefix):
+        self._prefix = prefix
+        self.like = Signal.like
+
+    def __call__(self, shape=1, *, name=None, **options):
+        shape = Shape.cast(shape)
+        less = bool(name) and name.startswith(self._prefix)
+        return Signal(Shape(shape.width - less, shape.signed), name=name, **options)
+
+
+@pytest.fixture
+def narrower(monkeypatch):
+    """Call with a module and the beginning of the names of its signals that lose a bit."""
+    return lambda module, prefix: monkeypatch.setattr(module, "Signal", _Narrower(prefix))

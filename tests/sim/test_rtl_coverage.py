@@ -10,6 +10,7 @@ import pytest
 
 import hw
 from sim.coverage import Merged, Point, cover, points_of
+from sim.coverage.constants import constant_bits
 from sim.coverage.holes import Reason, explain, reasons, source_text
 from sim.coverage.verilog import without_uncounted
 from sim.model import Stalls
@@ -114,13 +115,25 @@ def test_toggles_go_by_class_net_and_bit_and_arrays_are_one_net():
 
 @pytest.mark.parametrize(
     "net",
-    ["  wire [2:0] \\o$7 ;", "  wire o;", "  wire tied;", "  reg [31:0] sf_mark_0 ;",
-     "  reg \\$1 ;", "  input wire clk;"],
-)  # fmt: skip
-def test_nets_that_say_nothing_do_not_count(net):
-    counts = toggles(net, {"net[0]:0->1": 1})
-    assert points_of(counts, VERILOG) == {}
-    assert f"/*verilator coverage_off*/{net}" in without_uncounted(VERILOG) or "clk" in net
+    ["  wire [2:0] \\o$7 ;", "  wire o;", "  reg [31:0] sf_mark_0 ;", "  reg \\$1 ;"],
+)
+def test_verilator_makes_no_points_of_copies_records_markers_and_results(net):
+    assert points_of(toggles(net, {"net[0]:0->1": 1}), VERILOG) == {}
+    assert f"/*verilator coverage_off*/{net}" in without_uncounted(VERILOG)
+
+
+@pytest.mark.parametrize("net", ["  wire tied;", "  input wire clk;"])
+def test_constants_and_the_shell_of_the_measurement_do_not_count(net):
+    assert points_of(toggles(net, {"net[0]:0->1": 1}), VERILOG) == {}
+
+
+def test_bits_that_wiring_ties_to_a_constant_are_found():
+    assigns = [("\\probe.read", "probe[1]"), ("probe[2:1]", "2'h2"), ("probe[0]", "\\$4 [0]"),
+               ("wide", "{ 1'h0, low[1:0] }"), ("copy", "\\wide "), ("\\$4 ", "a & b")]  # fmt: skip
+    widths = {"probe.read": 1, "probe": 3, "$4": 1, "wide": 3, "copy": 3, "low": 2, "a": 1, "b": 1}
+    assert constant_bits(assigns, widths) == {
+        ("probe.read", 0), ("probe", 1), ("probe", 2), ("wide", 2), ("copy", 2),
+    }  # fmt: skip
 
 
 def test_leaving_points_out_changes_no_line_and_no_name():

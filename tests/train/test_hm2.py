@@ -43,7 +43,7 @@ def test_gradients_are_those_of_the_sum_over_pairs_of_spikes(neuron, spike_pairs
     torch.manual_seed(3)
     first, second = layer(6, 7, neuron), layer(7, 4, neuron)
     first.weight.data.mul_(3)
-    second.weight.data.mul_(6).add_(0.3)
+    second.weight.data.mul_(6).add_(0.2)
     x = trains(14, 3, 6)
     hidden = first(x)
     out = second(hidden)

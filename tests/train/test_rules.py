@@ -9,6 +9,12 @@ from train.model import SpikingNet
 from train.recipe import Recipe
 from train.rules import RULES, build_network
 
+NEEDS = {  # what a rule asks of a network
+    "lee2016": {"neuron": {"after_spike": "subtract"}},
+    "st-rsbp": {"recurrent": True},
+    "stidi-bp": {"psp": {"rise": 4}},
+}
+
 
 def recipe(**changes):
     return Recipe.model_validate(
@@ -18,7 +24,7 @@ def recipe(**changes):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_builds_a_network_that_learns_and_exports(rule):
-    net = build_network(recipe(rule=rule))
+    net = build_network(recipe(rule=rule, network={"hidden": [9, 7], **NEEDS.get(rule, {})}))
     assert isinstance(net, SpikingNet)
     scores, activity = net.scores(torch.randint(0, 16, (4, 784)).float())
     assert scores.shape == (4, 10)
@@ -30,7 +36,7 @@ def test_every_rule_builds_a_network_that_learns_and_exports(rule):
 
 def test_an_unknown_rule_gets_a_suggestion():
     with pytest.raises(
-        SpikeforgeError, match=r"rule must be one of stdbp, windowed.*mean 'windowed'"
+        SpikeforgeError, match=r"rule must be one of .*stdbp, .*windowed.*mean 'windowed'"
     ):
         build_network(recipe(rule="windowd"))
 
