@@ -26,7 +26,7 @@ def comparison_table(rows: Sequence[Row]) -> Table:
     table = Table(title="Networks on the same accelerator", caption=_caption(rows),
                   caption_justify="left")  # fmt: skip
     for name in ("", "network", "layers"):
-        table.add_column(name, no_wrap=name != "layers", overflow="fold")
+        table.add_column(name, no_wrap=name != "layers", overflow="fold", min_width=len(name))
     for name in ("test %", "differing", "cycles", "ms", "mW", "µJ"):
         table.add_column(name, justify="right", no_wrap=True)
     for mark, row in zip(_marks(rows), rows, strict=True):

@@ -10,8 +10,8 @@ import pytest
 
 from spikeforge import __version__
 
-COMMANDS = ["run", "train", "rtl", "verify", "simulate", "power", "classify", "inspect", "report",
-            "doctor"]  # fmt: skip
+COMMANDS = ["run", "train", "rtl", "verify", "simulate", "power", "compare", "models", "classify",
+            "inspect", "report", "doctor"]  # fmt: skip
 OPTIONS = {
     "run": "--recipe --data --out --images --cocotb-images --lanes --clock-mhz --technology --seed",
     "train": "--data --out --seed",
@@ -19,6 +19,8 @@ OPTIONS = {
     "verify": "--data --images --lanes --memory --seed --wave",
     "simulate": "--data --images --lanes --memory --workers",
     "power": "--data --images --lanes --clock-mhz --technology",
+    "compare": "--data --images --lanes --clock-mhz --technology --html --out",
+    "models": "",
     "classify": "--rtl --lanes",
     "inspect": "",
     "report": "",
