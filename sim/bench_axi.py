@@ -53,6 +53,9 @@ async def registers(dut: Any) -> None:
     assert await bench.read("control") == 0x1122AA44
     await master.write(control + 2, b"\xbb\xcc")
     assert await bench.read("control") == 0xCCBBAA44
+    for value in (0xFFFFFFFF, 0):
+        await bench.write("control", value)
+        assert await bench.read("control") == value
     await bench.reset()
     assert await bench.read("control") == 0
     bench.end()
@@ -144,6 +147,13 @@ async def loads(dut: Any) -> None:
     assert await bench.read("status") == 1
     assert await bench.read("load_count") == len(right)
     assert await bench.read("content") == int.from_bytes(right[-4:], "little")
+    words = [int.from_bytes(right[at : at + 4], "little") for at in range(0, len(right), 4)]
+    writes = [cocotb.start_soon(bench.write("load_data" if number else "load_first", word))
+              for number, word in enumerate(words)]  # fmt: skip
+    for write in writes:  # one right behind the other: a word waits until the one before is sent
+        await write
+    await ClockCycles(dut.aclk, 8)
+    assert await bench.bit("loaded")
     await bench.set_bits("control", "enable")
     await bench.classify(3)
     bench.end()

@@ -9,18 +9,24 @@ for what later parts did with earlier items, which is known by then.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain, repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hw.geometry import NodeGeometry
+from sim.host import HostTrace
 from sim.reference import Trace
 from sim.timing.bounds import bound_cycles, bound_cycles_of_layers
 from sim.timing.network import Events, NetworkTiming
+from sim.timing.result import ResultTiming
 
-__all__ = ["CycleCount", "bound_cycles", "bound_cycles_of_layers", "count_cycles"]
+__all__ = [
+    "CycleCount", "Handshakes", "bound_cycles", "bound_cycles_of_layers", "count_cycles",
+    "count_handshakes",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +40,19 @@ class CycleCount:
 
     first: NDArray[np.int64]
     result: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handshakes:
+    """Cycles in which something moves over the outer streams.
+
+    Attributes:
+        accepted: Of each input item, events and marks of all images in order, shape (items,).
+        taken: Of each beat of the result, membranes and class, image after image, shape (beats,).
+    """
+
+    accepted: NDArray[np.int64]
+    taken: NDArray[np.int64]
 
 
 def count_cycles(
@@ -59,26 +78,46 @@ def count_cycles(
     result = np.zeros(count, np.int64)
     now = 0
     for image in range(count):
-        first[image], last = _offer(timing, timing.load(image), now)
-        result[image] = timing.result
-        now = (max(timing.through, last) if single else last) + 1
+        accepted = _offer(timing, timing.load(image), now, repeat(0))
+        first[image], result[image] = accepted[0], timing.result
+        now = (max(timing.through, accepted[-1]) if single else accepted[-1]) + 1
         if image % 100 == 99:
             advance(100)
     advance(count % 100)
     return CycleCount(first=first, result=result)
 
 
-def _offer(timing: NetworkTiming, steps: list[Events], now: int) -> tuple[int, int]:
-    """Offer an image from cycle ``now`` on; returns when its first and last item are accepted."""
-    entry, first = timing.entry, -1
+def count_handshakes(layers: tuple[NodeGeometry, ...], trace: Trace, host: HostTrace) -> Handshakes:
+    """Predict every handshake of the outer streams with a host that keeps them waiting.
+
+    Args:
+        layers: Sizes of the nodes.
+        trace: What the network does with the images.
+        host: When items are offered and results taken.
+    """
+    beats = ResultTiming(host.ready)
+    timing = NetworkTiming(layers, trace, beats)
+    accepted: list[int] = []
+    offered = chain(host.offered.tolist(), repeat(0))
+    for image in range(len(trace.inputs)):
+        now = accepted[-1] + 1 if accepted else 0
+        accepted += _offer(timing, timing.load(image), now, offered)
+    return Handshakes(accepted=np.array(accepted), taken=np.array(beats.taken))
+
+
+def _offer(
+    timing: NetworkTiming, steps: list[Events], now: int, offered: Iterator[int]
+) -> list[int]:
+    """Offer an image from cycle ``now`` on; returns when each item is accepted.
+
+    ``offered``: the earliest cycle of each item.
+    """
+    entry = timing.entry
+    accepted = []
     for events in steps:
         for address, level in events:
-            accepted = entry.push_event(now, address, level)
-            if first < 0:
-                first = accepted
-            now = accepted + 1
-        accepted = entry.push_mark(now)
-        if first < 0:
-            first = accepted
-        now = accepted + 1
-    return first, accepted
+            now = entry.push_event(max(now, next(offered)), address, level) + 1
+            accepted.append(now - 1)
+        now = entry.push_mark(max(now, next(offered))) + 1
+        accepted.append(now - 1)
+    return accepted

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spikeforge.schema import Readout, ReadoutKind
 
-__all__ = ["FirstSpikeWatch", "decide", "largest_sum"]
+__all__ = ["FirstSpikeWatch", "decide", "largest_sum", "winning_score"]
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -72,6 +72,35 @@ class FirstSpikeWatch:
         votes, fired = _votes(self._readout, self.membranes), _votes(self._readout, self._fired)
         heights = np.where(fired, votes, np.iinfo(np.int64).min).max(axis=2)
         return _largest(heights, np.logical_or.reduce(fired, axis=2))
+
+
+def winning_score(
+    readout: Readout, classes: Ints, membranes: Ints, spikes: NDArray[np.integer] | None,
+    decided_step: Ints,
+) -> Ints:  # fmt: skip
+    """What the winner is sent with (hw.readout_steps), shape (B,).
+
+    The sum of its membranes (``max_membrane``), how many spikes it had (``spike_count``), or the
+    membrane that decided (``first_spike``).
+
+    Args:
+        readout: How the class is read.
+        classes: The class, shape (B,).
+        membranes: Membranes of the output layer, as sent, shape (B, neurons).
+        spikes: Its spikes, shape (B, steps, neurons); None in a windowed network.
+        decided_step: Step in which a first spike decided, -1 where none did, shape (B,).
+    """
+    images = np.arange(len(classes))
+    heights = _votes(readout, membranes)[images, classes]
+    if readout.kind is ReadoutKind.MAX_MEMBRANE:
+        return np.asarray(heights.sum(axis=1))
+    assert spikes is not None  # only stepped networks are read out by their spikes (rules.py)
+    if readout.kind is ReadoutKind.SPIKE_COUNT:
+        counts = _votes(readout, spikes.sum(axis=1, dtype=np.int64))
+        return np.asarray(counts[images, classes].sum(axis=1))
+    fired = _votes(readout, spikes[images, decided_step])[images, classes] > 0
+    able = fired | (decided_step < 0)[:, None]
+    return np.asarray(np.where(able, heights, np.iinfo(np.int64).min).max(axis=1))
 
 
 _Kind = TypeVar("_Kind", bound=np.generic)

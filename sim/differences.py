@@ -15,9 +15,9 @@ Ints = NDArray[np.int64]
 
 
 def wrong_answers(part: Trace, batch: Batch) -> NDArray[np.bool_]:
-    """Images whose class or output membranes differ, shape (B,)."""
+    """Images whose class, its score or output membranes differ, shape (B,)."""
     differ = (part.outputs != batch.membranes).any(axis=1) | (part.classes != batch.classes)
-    return np.asarray(differ)
+    return np.asarray(differ | (part.scores != batch.scores))
 
 
 def wrong_cycles(model: CycleCount, batch: Batch, single: bool) -> NDArray[np.bool_]:
@@ -46,8 +46,11 @@ def first_difference(
             got, want = batch.membranes[image, neuron], part.outputs[image, neuron]
             where = f"image {share[image]}, output neuron {neuron}"
             return [f"{where}: the RTL's membrane is {got}, the reference's {want}"]
-        return [f"image {share[image]}: the RTL says class {batch.classes[image]}, the reference "
-                f"{part.classes[image]}"]  # fmt: skip
+        where, got, want = f"image {share[image]}", batch.classes[image], part.classes[image]
+        if got != want:
+            return [f"{where}: the RTL says class {got}, the reference {want}"]
+        got, want = batch.scores[image], part.scores[image]
+        return [f"{where}: the RTL's class {part.classes[image]} has {got}, the reference's {want}"]
     if model is None:
         return []
     for image in np.flatnonzero(wrong_cycles(model, batch, single))[:1]:

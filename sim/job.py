@@ -107,9 +107,10 @@ def _results(interface: Interface, trace: Trace) -> list[int]:
     fields = interface.fields["result__payload"]
     index, membrane = fields["index"], fields["membrane"]
     found = []
-    for outputs, winner in zip(trace.outputs.tolist(), trace.classes.tolist(), strict=True):
+    images = zip(trace.outputs.tolist(), trace.classes.tolist(), trace.scores.tolist(), strict=True)
+    for outputs, winner, score in images:
         found += [index.put(n) | membrane.put(value) for n, value in enumerate(outputs)]
-        found.append(fields["last"].put(1) | index.put(winner) | membrane.put(outputs[winner]))
+        found.append(fields["last"].put(1) | index.put(winner) | membrane.put(score))
     return found
 
 

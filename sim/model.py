@@ -7,7 +7,7 @@ import ctypes
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from hw.interface import Interface
 from hw.layer import PROBE_FIELDS
+from sim.host import HostTrace, Stalls
 from sim.items import pack_items, quiet_cycles, stream_capacity
+from sim.recording import Recording
 from sim.shim import tap_names
 from spikeforge.errors import SpikeforgeError
 
@@ -33,58 +35,26 @@ class Batch:
     Attributes:
         classes: The class, shape (B,).
         membranes: Final output membranes in LSBs, shape (B, outputs).
+        scores: What the class was sent with, shape (B,).
         first: Cycle in which each image's first item was accepted, shape (B,).
         result: Cycle in which its class was valid, shape (B,).
         counts: Work done, shape (layers, len(PROBE_FIELDS)), summed over the images.
         streams: What moved over the streams between the layers, by layer name: the tap's values in
             order (a recorded run only).
+        accepted: Cycle in which each input item was accepted, shape (items,) (with a host's trace
+            only).
+        taken: Cycle in which each beat of the result was taken, shape (beats,) (likewise).
     """
 
     classes: NDArray[np.int64]
     membranes: NDArray[np.int64]
+    scores: NDArray[np.int64]
     first: NDArray[np.int64]
     result: NDArray[np.int64]
     counts: NDArray[np.uint64]
     streams: dict[str, NDArray[np.uint64]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stalls:
-    """Random reluctance of the streams, for a careful run.
-
-    Attributes:
-        seed: Seed of the pattern, above 0.
-        offer: Chance, in each cycle, that the next input item is offered.
-        take: Chance that a result beat is taken.
-        passing: Chance that a link between layers moves (hardware with ``stall_links`` only).
-    """
-
-    seed: int = 1
-    offer: float = 0.7
-    take: float = 0.5
-    passing: float = 0.7
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Recording:
-    """Buffers that the model fills: a row for each tap."""
-
-    names: list[str]
-    values: NDArray[np.uint64]
-    lengths: NDArray[np.int64]
-
-    def streams(self) -> dict[str, NDArray[np.uint64]]:
-        """What each tap showed, by layer name.
-
-        Raises:
-            SpikeforgeError: If a buffer was too short, which would hide what came after.
-        """
-        if (self.lengths >= self.values.shape[1]).any():
-            raise SpikeforgeError("a stream moves more than its network can send: the RTL babbles")
-        return {
-            name.removeprefix("tap_"): row[:length]
-            for name, row, length in zip(self.names, self.values, self.lengths, strict=True)
-        }
+    accepted: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    taken: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 class _Ports:
@@ -197,6 +167,7 @@ class Model:
         single: bool = False,
         stalls: Stalls | None = None,
         record: bool = False,
+        host: HostTrace | None = None,
     ) -> Iterator[int | Batch]:
         """Run encoded images; yields how many are done, and at last the batch.
 
@@ -205,6 +176,8 @@ class Model:
             single: Offer each image only when the one before is through.
             stalls: Let the streams stall at random; none by default.
             record: Keep what moves over the streams between the layers.
+            host: When items are offered and results taken, in place of chance; the batch then
+                tells the cycle of each handshake.
         """
         outside = self.interface
         images = len(inputs)
@@ -212,13 +185,15 @@ class Model:
             outside.input, outside.fields["events__payload"], inputs, outside.marks_in
         )
         batch = self._begin(items, offsets, images, single)
-        recording = self._watch(stalls, items, record)
+        recording = self._watch(stalls, items, record, careful=host is not None)
+        if host is not None:
+            batch = self._follow(host, batch, len(items))
         done = quiet = 0
         while not self._call("sf_through"):
             before = done
             done = self._call("sf_run", ctypes.c_int64(_CHUNK_CYCLES))
             quiet = 0 if done > before else quiet + _CHUNK_CYCLES
-            if quiet > self._patience_cycles(offsets, stalls):
+            if quiet > self._patience_cycles(offsets, stalls) + (host.cycles if host else 0):
                 raise SpikeforgeError(f"the RTL gives no result after image {done}: it hangs")
             yield done
         if recording is not None and record:
@@ -231,27 +206,30 @@ class Model:
         batch = Batch(
             classes=np.full(images, -1, np.int64),
             membranes=np.zeros((images, self.interface.outputs), np.int64),
+            scores=np.zeros(images, np.int64),
             first=np.full(images, -1, np.int64),
             result=np.full(images, -1, np.int64),
             counts=np.zeros((len(self.interface.layers), len(PROBE_FIELDS)), np.uint64),
         )
         arrays = (batch.classes, batch.membranes, batch.first, batch.result, batch.counts)
         pointers = [array.ctypes.data_as(_POINTER) for array in (items, offsets)]
-        self._held: tuple[object, ...] = (items, offsets, *arrays)  # the model uses them
+        # The model uses them.
+        self._held: tuple[object, ...] = (items, offsets, batch.scores, *arrays)
         self._call("sf_start", *pointers, ctypes.c_int64(images),
                    ctypes.c_int(single), ctypes.c_int64(quiet_cycles(self.interface)),
                    *(array.ctypes.data_as(_POINTER) for array in arrays))  # fmt: skip
+        self._call("sf_scores", batch.scores.ctypes.data_as(_POINTER))
         return batch
 
     def _watch(
-        self, stalls: Stalls | None, items: NDArray[np.uint64], record: bool
-    ) -> _Recording | None:
-        """Switch to the careful run, where stalls or recordings are asked for."""
-        if stalls is None and not record:
+        self, stalls: Stalls | None, items: NDArray[np.uint64], record: bool, *, careful: bool
+    ) -> Recording | None:
+        """Switch to the careful run, where stalls, recordings or a host are asked for."""
+        if stalls is None and not record and not careful:
             return None
         names = tap_names(self.interface)
         capacity = stream_capacity(self.interface, len(items)) if record else 0
-        recording = _Recording(
+        recording = Recording(
             names=names, values=np.zeros((len(names), capacity), np.uint64),
             lengths=np.zeros(len(names), np.int64),
         )  # fmt: skip
@@ -263,6 +241,17 @@ class Model:
                    recording.values.ctypes.data_as(_POINTER), ctypes.c_int64(capacity),
                    recording.lengths.ctypes.data_as(_POINTER))  # fmt: skip
         return recording
+
+    def _follow(self, host: HostTrace, batch: Batch, items: int) -> Batch:
+        """Let the careful run follow a host's trace; returns the batch with room for handshakes."""
+        offers, ready = host.offers(items + 1), host.ready.astype(np.uint8)
+        accepted = np.full(items, -1, np.int64)
+        taken = np.full(len(batch.result) * (self.interface.outputs + 1), -1, np.int64)
+        self._held += (offers, ready)
+        self._call("sf_host", offers.ctypes.data_as(_POINTER), ready.ctypes.data_as(_POINTER),
+                   ctypes.c_int64(len(ready)), accepted.ctypes.data_as(_POINTER),
+                   taken.ctypes.data_as(_POINTER), ctypes.c_int64(len(taken)))  # fmt: skip
+        return replace(batch, accepted=accepted, taken=taken)
 
     def _patience_cycles(self, offsets: NDArray[np.int64], stalls: Stalls | None) -> int:
         """No image takes longer than this, whatever it holds."""

@@ -58,12 +58,14 @@ def run_yosys(
     Raises:
         SpikeforgeError: If Yosys does not understand the design.
     """
-    script = ("read_verilog -formal ram.v", "read_rtlil design.il", f"hierarchy -top {TOP}", *passes)
+    begin = ("read_verilog -formal ram.v", "read_rtlil design.il", f"hierarchy -top {TOP}")
     with tempfile.TemporaryDirectory(prefix="spikeforge-proof-") as name:
         folder = Path(name)
         given = {
-            "design.il": _prepared(rtlil), "ram.v": ram_verilog(), "run.ys": "\n".join(script) + "\n",
-        } | files  # fmt: skip
+            "design.il": _prepared(rtlil),
+            "ram.v": ram_verilog(),
+            "run.ys": "\n".join((*begin, *passes)) + "\n",
+        } | files
         for file, text in given.items():
             (folder / file).write_text(text)
         done = subprocess.run([sys.executable, "-c", _YOSYS], cwd=folder, capture_output=True,

@@ -1,6 +1,7 @@
 """Bounded proofs of RTL: Yosys writes the circuit as SMT, Z3 looks for a run that breaks a claim.
 
-Both come from PyPI (``pyosys``, ``z3-solver``), so a proof runs wherever the tests do. States
+Both come from PyPI (``pyosys``, ``z3-solver``), so a proof runs wherever the tests do; SymbiYosys,
+which would drive the same tools, is not needed. :mod:`sim.prove_always` proves for all time. States
 follow each other from reset; in each cycle the solver is asked whether a claim (``Assert``) can
 fail there while every assumption (``Assume``) held so far.
 """

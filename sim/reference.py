@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.decide import FirstSpikeWatch, decide, largest_sum
+from sim.decide import FirstSpikeWatch, decide, largest_sum, winning_score
 from sim.linear import Linear
 from sim.stepped import ignore, run_stepped_layer, run_stepped_merge
 from sim.windowed import run_windowed_layer
@@ -80,6 +80,12 @@ class Trace:
         membranes = self.layers[-1].membranes
         assert membranes is not None  # the last layer has neurons (checks.py)
         return membranes
+
+    @property
+    def scores(self) -> Ints:
+        """What each class is sent with, shape (B,): see :func:`sim.decide.winning_score`."""
+        spikes = self.layers[-1].spikes
+        return winning_score(self.readout, self.classes, self.outputs, spikes, self.decided_step)
 
 
 def run_reference(network: Network, inputs: NDArray[np.uint8]) -> Trace:

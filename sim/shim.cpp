@@ -26,6 +26,7 @@ struct Model {
   uint64_t rested = 0;  // cycle in which these are over
   int64_t* classes = nullptr;
   int64_t* membranes = nullptr;
+  int64_t* scores = nullptr;  // what each class was sent with
   int64_t* first = nullptr;
   int64_t* result = nullptr;
   uint64_t* counts = nullptr;
@@ -39,6 +40,14 @@ struct Model {
   uint64_t* records[STREAMS ? STREAMS : 1] = {};
   int64_t capacity = 0;
   int64_t* recorded = nullptr;
+
+  // What a host does and sees, in place of chance.
+  const int64_t* offers = nullptr;  // earliest cycle of every item, and one more
+  const uint8_t* readies = nullptr;
+  int64_t ready_cycles = 0;
+  int64_t* accepted = nullptr;
+  int64_t* beats = nullptr;
+  int64_t beat = 0, most_beats = 0;
 };
 
 int64_t sign_extend(uint64_t value, int bits) {
@@ -115,14 +124,15 @@ void take_result(Model* m) {
   if (!top.result__valid) return;
   uint64_t beat = top.result__payload;
   int64_t index = field(beat, INDEX_SHIFT, INDEX_BITS);
+  int64_t membrane = sign_extend(field(beat, MEMBRANE_SHIFT, MEMBRANE_BITS), MEMBRANE_BITS);
   if (beat & 1) {
+    if (m->scores) m->scores[m->done] = membrane;
     m->classes[m->done] = index;
     m->result[m->done] = m->cycle - m->origin;
     m->done++;
     rest(m);
   } else {
-    m->membranes[m->done * OUTPUTS + index] =
-        sign_extend(field(beat, MEMBRANE_SHIFT, MEMBRANE_BITS), MEMBRANE_BITS);
+    m->membranes[m->done * OUTPUTS + index] = membrane;
   }
 }
 
@@ -148,6 +158,28 @@ bool chance(Model* m, uint32_t of_256) {
   return (m->random * 0x2545F4914F6CDD1Du >> 56) < of_256;
 }
 
+int64_t item_number(const Model* m) { return m->offsets[m->sent] + m->position; }
+
+bool offers_now(Model* m) {
+  if (!m->offers) return chance(m, m->offer_256);
+  return static_cast<int64_t>(m->cycle - m->origin) >= m->offers[item_number(m)];
+}
+
+// The shell passes ready on a cycle later: what is wanted now counts in the next cycle.
+bool takes_next(Model* m) {
+  if (!m->readies) return chance(m, m->take_256);
+  int64_t next = m->cycle + 1 - m->origin;
+  return next >= m->ready_cycles || m->readies[next];
+}
+
+// Keep the cycles of what moves over the outer streams.
+void note(Model* m) {
+  Vmodel& top = *m->top;
+  int64_t now = m->cycle - m->origin;
+  if (top.events__valid && top.events__ready) m->accepted[item_number(m)] = now;
+  if (m->taking && top.result__valid && m->beat < m->most_beats) m->beats[m->beat++] = now;
+}
+
 // Keep what moves over the streams between the layers in this cycle.
 void record(Model* m) {
   Vmodel& top = *m->top;
@@ -160,19 +192,19 @@ void record(Model* m) {
 // One cycle with stalls and recordings; everything is settled before anything is looked at.
 void careful_cycle(Model* m) {
   Vmodel& top = *m->top;
-  m->offered = m->offered || chance(m, m->offer_256);
+  m->offered = m->offered || offers_now(m);
   present(m, m->offered);
 #if HAS_STALLS
   uint64_t held = 0;
   for (int n = 0; n < LINKS; n++) held |= uint64_t{!chance(m, m->pass_256)} << n;
   top.stalls = held;
 #endif
-  // The shell passes ready on a cycle later: what is wanted now counts in the next cycle.
   m->taking = m->wanted;
-  m->wanted = chance(m, m->take_256);
+  m->wanted = takes_next(m);
   top.result__ready = m->wanted;
   top.eval();
   if (m->recorded) record(m);
+  if (m->accepted) note(m);
   if (top.events__valid && top.events__ready) m->offered = false;
   take_input(m);
   if (m->taking) take_result(m);
@@ -254,19 +286,29 @@ void sf_start(void* handle, const uint64_t* items, const int64_t* offsets, int64
   m->sent = m->done = m->position = 0;
   m->classes = classes;
   m->membranes = membranes;
+  m->scores = nullptr;
   m->first = first;
   m->result = result;
   m->counts = counts;
   m->careful = false;
   m->random = 0;
   m->recorded = nullptr;
+  m->offers = nullptr;
+  m->readies = nullptr;
+  m->accepted = nullptr;
   m->offered = false;
   m->taking = m->wanted = true;
   m->top->events__valid = 0;
   m->top->result__ready = 1;
+#if HAS_STALLS
+  m->top->stalls = 0;
+#endif
   sf_tick(m);  // the shell passes ready on a cycle later
   m->origin = m->cycle;
 }
+
+// After sf_start: keep what each class is sent with.
+void sf_scores(void* handle, int64_t* scores) { static_cast<Model*>(handle)->scores = scores; }
 
 // After sf_start: stall streams at random (seed 0: not at all), record what the taps show.
 void sf_careful(void* handle, uint64_t seed, int offer_256, int take_256, int pass_256,
@@ -280,6 +322,19 @@ void sf_careful(void* handle, uint64_t seed, int offer_256, int take_256, int pa
   for (int n = 0; n < STREAMS; n++) m->records[n] = records + n * capacity;
   m->capacity = capacity;
   m->recorded = recorded;
+}
+
+// After sf_careful: follow a host's trace, and keep the cycles of all handshakes.
+void sf_host(void* handle, const int64_t* offers, const uint8_t* readies, int64_t ready_cycles,
+             int64_t* accepted, int64_t* beats, int64_t most_beats) {
+  auto* m = static_cast<Model*>(handle);
+  m->offers = offers;
+  m->readies = readies;
+  m->ready_cycles = ready_cycles;
+  m->accepted = accepted;
+  m->beats = beats;
+  m->beat = 0;
+  m->most_beats = most_beats;
 }
 
 // Run for up to a number of cycles; returns how many images are done.

@@ -7,8 +7,8 @@ Each network is an elaboration of its own, so a point is named by where in ``hw/
 - **branch**: a side of an ``m.If`` / ``m.Switch``, the missing ``else`` included, by the line of
   the first ``m.If`` and the number of the side; a side of a ``Mux``, by its line.
 - **toggle**: a bit of a net, rising or falling, by class, name and number of the bit from the
-  lowest. Elements of an array (``values__0``, ``values__1``) count as one net, and so do several
-  muxes on one line.
+  lowest. Elements of an array (``values__0``, ``values__1``) count as one net, so do ports named by
+  layers (``probe_hidden1``, ``probe_hidden2``), and several muxes on one line as one mux.
 
 Not counted: nets without a name (results of expressions), packed records whose fields are there as
 nets of their own, copies of other modules' ports, and bits that the elaboration ties to a constant.
@@ -27,6 +27,7 @@ from sim.coverage.verilog import VerilogText
 __all__ = ["Point", "points_of"]
 
 _NUMBERED = re.compile(r"\d+")
+_LAYER = re.compile(r"\b((?:accelerator_)?(?:probe|tap)_)\w+|\b((?:value|count|step)_)\w+?(__)")
 _TOGGLE = re.compile(r"(?:\[(\d+)\])?:([01])->[01]$")
 _SIDES = {"cond_then": "mux then", "cond_else": "mux else"}
 
@@ -114,6 +115,6 @@ def _toggle(text: VerilogText, entry: dict[str, str]) -> Iterator[Point]:
         return
     bit = int(found[1] or 0)
     if (module.nets[number], bit) not in module.constant:
-        net = _NUMBERED.sub("#", module.counted[number])
+        net = _NUMBERED.sub("#", _LAYER.sub(r"\1\2*\3", module.counted[number]))
         edge = "rise" if found[2] == "0" else "fall"
         yield Point("toggle", module.file, f"{module.kind}.{net}[{bit}] {edge}")

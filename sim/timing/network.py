@@ -14,6 +14,7 @@ from hw.node import INPUT
 from sim.reference import LayerTrace, Trace, stepped_input
 from sim.timing.graph import ForkTiming, JoinSide, JoinTiming, PoolMapTiming
 from sim.timing.readout import StepReadoutTiming
+from sim.timing.result import ResultTiming
 from sim.timing.scan import Receiver
 from sim.timing.scatter import ScatterTiming
 from sim.timing.windowed import FireTiming, ReadoutTiming, WindowedTiming, windowed_timing
@@ -33,9 +34,13 @@ class NetworkTiming:
     Args:
         layers: Sizes of the nodes.
         trace: What the network does with the images.
+        beats: The register of the result stream; without it, results are taken at once.
     """
 
-    def __init__(self, layers: Sequence[NodeGeometry], trace: Trace):
+    def __init__(
+        self, layers: Sequence[NodeGeometry], trace: Trace, beats: ResultTiming | None = None
+    ):
+        self._beats = beats or ResultTiming()
         self._layers = layers
         self._trace = trace
         self._links = links(layers)
@@ -70,14 +75,14 @@ class NetworkTiming:
         elif isinstance(layer, PoolMapGeometry):
             self._readers[name, 0] = PoolMapTiming(layer, self._after(name))
         elif isinstance(layer, WindowedGeometry):
-            part = windowed_timing(layer, self._after(name) if layer.emits else None)
+            part = windowed_timing(layer, self._after(name) if layer.emits else self._beats)
             self._readers[name, 0] = self._parts[name] = part
             if isinstance(part.consumer, ReadoutTiming):
                 self.readout = part.consumer
         else:
             after: Receiver | StepReadoutTiming
             if layer.output:
-                after = self.readout = StepReadoutTiming(layer, self._trace.readout)
+                after = self.readout = StepReadoutTiming(layer, self._trace.readout, self._beats)
             else:
                 after = self._after(name)
             scatter = ScatterTiming(layer, after, layer.row_counts or None)
@@ -100,7 +105,7 @@ class NetworkTiming:
 
     @property
     def result(self) -> int:
-        """Cycle in which the class of the image offered last is valid."""
+        """Cycle in which the class of the image offered last is taken."""
         return self.readout.result
 
     @property

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from hw.scatter.geometry import ScatterGeometry
+from sim.timing.result import ResultTiming
 from spikeforge.schema import Readout, ReadoutKind
 
 __all__ = ["StepReadoutTiming"]
 
 
 class StepReadoutTiming:
-    """hw.readout_steps: a neuron a cycle, then the class; results are taken at once.
+    """hw.readout_steps: a neuron a cycle, then the class.
+
+    Args:
+        geometry: The output layer.
+        readout: How the class is read.
+        beats: The register of the result stream; without it, results are taken at once.
 
     Attributes:
-        result: Cycle in which the class of the image decided last was offered.
+        result: Cycle in which the class of the image decided last was taken.
         through: Cycle in which the last row was taken.
     """
 
-    def __init__(self, geometry: ScatterGeometry, readout: Readout):
+    def __init__(
+        self, geometry: ScatterGeometry, readout: Readout, beats: ResultTiming | None = None
+    ):
         self._geometry = geometry
+        self._beats = beats or ResultTiming()
         self._in_memory = geometry.rows > 1 and readout.kind is not ReadoutKind.MAX_MEMBRANE
         self._first_spike = readout.kind is ReadoutKind.FIRST_SPIKE
         self.result = -1
@@ -52,15 +61,22 @@ class StepReadoutTiming:
             return taken
         if self._in_memory and self._first_spike:
             if last_row:
-                self._name(taken + 1 + g.width)
+                self._name(self._read_out(taken + 2, g.width))
             return taken
-        taken += g.lanes_in_block(block) - 1 + self._in_memory
+        taken = self._read_out(taken + self._in_memory, g.lanes_in_block(block))
         self._free = taken + 1
         if last_row:
             self._name(taken)
         return taken
 
+    def _read_out(self, time: int, neurons: int) -> int:
+        """Neurons are read out one a cycle from ``time`` on; returns the cycle of the last one."""
+        for _ in range(neurons):
+            entered = self._beats.enter(time)
+            time = entered + 1
+        return entered
+
     def _name(self, last_neuron: int) -> None:
-        """The last neuron is read out in cycle ``last_neuron``, the class in the next."""
-        self.result = last_neuron + 2
-        self._free = last_neuron + 2
+        """The last neuron is read out in cycle ``last_neuron``, the class as soon as it can be."""
+        self._free = self._beats.enter(last_neuron + 1) + 1
+        self.result = self._beats.taken[-1]

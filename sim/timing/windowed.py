@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hw.geometry import WindowedGeometry
 from sim.reference import event_order
+from sim.timing.result import ResultTiming
 from sim.timing.scan import Receiver
 
 __all__ = ["FireTiming", "ReadoutTiming", "ReplayedTiming", "WindowedTiming", "windowed_timing"]
@@ -20,8 +21,9 @@ Steps = list[tuple[int, list[int]]]  # (step, addresses that fire in it), firing
 class ReadoutTiming:
     """hw.readout: one neuron a cycle from the cycle after the handover, then the class."""
 
-    def __init__(self, layer: WindowedGeometry):
+    def __init__(self, layer: WindowedGeometry, beats: ResultTiming):
         self._layer = layer
+        self._beats = beats
         self.ready = 0
         self.result = 0
 
@@ -29,9 +31,11 @@ class ReadoutTiming:
         """A group is handed over in a cycle."""
         layer = self._layer
         last = group == layer.groups - 1
-        scanned = time + (layer.lanes_in_last_group if last else layer.lanes)
-        self.ready = scanned + (2 if last else 1)
-        self.result = scanned + 2
+        for _ in range(layer.lanes_in_last_group + 1 if last else layer.lanes):
+            time = self._beats.enter(time + 1)
+        self.ready = time + 1
+        if last:
+            self.result = self._beats.taken[-1]
 
 
 class FireTiming:
@@ -183,7 +187,11 @@ class ReplayedTiming(WindowedTiming):
         return reached
 
 
-def windowed_timing(layer: WindowedGeometry, after: Receiver | None) -> WindowedTiming:
-    """The timing of a whole layer; ``after`` takes its events (None: it is read out)."""
-    consumer = ReadoutTiming(layer) if after is None else FireTiming(layer, after)
+def windowed_timing(layer: WindowedGeometry, after: Receiver | ResultTiming) -> WindowedTiming:
+    """The timing of a whole layer; ``after`` takes its events, or what is read out."""
+    consumer: FireTiming | ReadoutTiming
+    if isinstance(after, ResultTiming):
+        consumer = ReadoutTiming(layer, after)
+    else:
+        consumer = FireTiming(layer, after)
     return (ReplayedTiming if layer.groups > 1 else WindowedTiming)(layer, consumer)

@@ -36,6 +36,12 @@ def networks():
     return _module(Path(__file__).parent.parent / "hw" / "random_networks.py")
 
 
+@pytest.fixture(scope="session")
+def everything():
+    """The module of the networks that hold every value of the contract."""
+    return _module(Path(__file__).parent / "everything.py")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def build_cache(tmp_path_factory):
     """A cache of this session's own: nothing comes from, or stays in, the user's."""
