@@ -24,16 +24,20 @@ from train.data import Dataset
 from train.epoch import run_epoch
 from train.evaluation import accuracy
 from train.exporter import export
+from train.health import check_alive, check_finite
 from train.model import SpikingNet
 from train.recipe import Recipe
 from train.rules import build_network
 from train.schedule import Cycle, epochs_for, running_average, updates_per_epoch
 from train.sparsity import Pruning
+from train.spiking.fused import fusing
 
 __all__ = ["TrainResult", "start_run", "train"]
 
 CHECKPOINT_SECONDS = 5.0
 _SAMPLE_IMAGES = 2_000
+_LIVELY_IMAGES = 200  # by which a silent layer is told
+_WORTH_COMPILING = 4_000  # updates
 
 
 @dataclass(frozen=True)
@@ -162,7 +166,8 @@ def _run(
         )
     augmenter = Augmenter(recipe.augmentation, dataset.shape)
     written = time.monotonic()
-    with progress(f"Training {recipe.name}", total=epochs) as bar:
+    lasts = epochs * updates_per_epoch(recipe.training, len(images)) >= _WORTH_COMPILING
+    with progress(f"Training {recipe.name}", total=epochs) as bar, fusing(lasts):
         bar.advance(state.epoch)
         while state.epoch < epochs:
             loss = run_epoch(state, recipe, augmenter, cycle, images, labels, pruning)
@@ -184,16 +189,13 @@ def _choose(
     state: RunState, recipe: Recipe, dataset: Dataset, loss: float, pruning: Pruning
 ) -> None:
     """Note an epoch's figures; keep its averaged network if validation finds none better."""
-    if not loss < float("inf"):
-        raise SpikeforgeError(
-            f"recipe {recipe.name}: the loss became {loss} in epoch {state.epoch}; lower "
-            f"training.learning_rate (it is {recipe.training.learning_rate})"
-        )
+    check_finite(state.model, loss, recipe, state.epoch)
     averaged: nn.Module = state.average.module  # type: ignore[assignment]
     share = accuracy(
         averaged, dataset.validation.images, dataset.validation.labels,
         input_threshold=recipe.network.input_threshold,
     )  # fmt: skip
+    check_alive(averaged, dataset.validation.images[:_LIVELY_IMAGES], recipe, state.epoch)
     before = state.history["validation_accuracy"]
     rivals = [value for epoch, value in enumerate(before) if pruning.settled(epoch)]
     if not rivals or share >= max(rivals):

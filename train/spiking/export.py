@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from spikeforge import __version__
 from spikeforge.bounds import needed_bits, signed_bits, unsigned_bits
@@ -59,9 +59,7 @@ def export_stack(model: SpikingStack, *, name: str, metadata: Metadata) -> Netwo
         name=name,
         input=chain.input,
         layers=tuple(chain.layers),
-        readout=Readout(
-            kind=kind, classes=model.output.outputs // model.votes, votes=model.votes
-        ),
+        readout=Readout(kind=kind, classes=model.output.outputs // model.votes, votes=model.votes),
         tensors=chain.tensors,
         metadata=metadata.model_copy(
             update={
@@ -115,15 +113,16 @@ class _Chain:
             self._add(Flatten(name="flatten", size=layer.inputs), self._last)
         self._maps = isinstance(layer, SpikingConv)
         numbers = checked_integers(title, layer)
-        own = {f"{title}.weight": numbers.weight.numpy().astype(np.int8)}
-        tensors: dict[str, NDArray[np.integer]] = {**own}
+        tensors: dict[str, NDArray[np.integer]] = {
+            f"{title}.weight": _stored(numbers.weight, layer.weight_bits)
+        }
         bias = numbers.bias.numpy()
         if bias.any():
             tensors[f"{title}.bias"] = bias
         if numbers.threshold is not None:
             tensors[f"{title}.threshold"] = numbers.threshold.numpy()
         if numbers.recurrent is not None:
-            tensors[f"{title}.recurrent"] = numbers.recurrent.numpy().astype(np.int8)
+            tensors[f"{title}.recurrent"] = _stored(numbers.recurrent, layer.weight_bits)
         widest = _part(title, layer, _neuron(title, layer, tensors))
         current, membrane = needed_bits(widest, tensors, self._sent[self._last])
         widths = {
@@ -159,9 +158,13 @@ class _Chain:
         self._last = layer.name
 
 
-def _neuron(
-    title: str, layer: SpikingLayer, tensors: dict[str, NDArray[np.integer]]
-) -> NeuronSpec:
+def _stored(weight: Tensor, bits: int) -> NDArray[np.int8]:
+    """Weights as the contract holds them: of 1 bit, 0 stands for +1."""
+    whole = weight.numpy().astype(np.int8)
+    return whole if bits > 1 else np.minimum(whole, 0)
+
+
+def _neuron(title: str, layer: SpikingLayer, tensors: dict[str, NDArray[np.integer]]) -> NeuronSpec:
     """The neuron's fields, its state as wide as the contract allows."""
     neuron, bias = layer.neuron, tensors.get(f"{title}.bias")
     threshold = tensors.get(f"{title}.threshold")

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from spikeforge.schema import AfterSpike
+from train.spiking.fused import fused
 from train.spiking.neuron import Neuron, decayed_sum, run_neurons
 
 __all__ = ["Record", "Rule", "fire", "integrate"]
@@ -61,7 +62,7 @@ class _Fire(torch.autograd.Function):
         ctx: Any, drive: Tensor, bias: Tensor, theta: Tensor, neuron: Neuron, rule: Rule,
         rounding: bool,
     ) -> Tensor:  # fmt: skip
-        run = run_neurons(drive, bias, theta, neuron, rounding)
+        run = _run_neurons(drive, bias, theta, neuron, rounding)
         ctx.save_for_backward(drive, run.membranes, run.spikes, theta)
         ctx.neuron, ctx.rule, ctx.bias_shape, ctx.held = neuron, rule, bias.shape, run.held
         return run.spikes
@@ -69,25 +70,35 @@ class _Fire(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         drive, membranes, spikes, theta = ctx.saved_tensors
-        record = Record(membranes / theta, spikes, drive / theta, ctx.neuron, ctx.held)
-        by_v = ctx.rule.by_membrane(record, gradients[0]) / theta
-        by_drive = decayed_sum(by_v, ctx.neuron.current_keeps)
-        by_bias = by_v.sum(0).sum_to_size(ctx.bias_shape)
-        by_theta = None
-        if ctx.needs_input_grad[2]:
-            # V / theta is all that counts: a threshold 1 % larger is a drive and bias 1 % smaller.
-            added = _added(membranes, spikes, theta, ctx.neuron)
-            by_theta = -(by_v * added / theta).sum(0).sum_to_size(theta.shape)
+        learned = ctx.needs_input_grad[2]
+        by_drive, by_bias, by_theta = _way_back(
+            gradients[0], drive, membranes, spikes, ctx.held, theta, ctx.neuron, ctx.rule, learned
+        )
+        by_bias = by_bias.sum_to_size(ctx.bias_shape)
+        by_theta = by_theta.sum_to_size(theta.shape) if learned else None
         return by_drive, by_bias, by_theta, None, None, None
 
 
-def _added(membranes: Tensor, spikes: Tensor, theta: Tensor, neuron: Neuron) -> Tensor:
-    """What was added to the membranes in each step, rounding of the leak aside."""
-    to_zero = neuron.after_spike is AfterSpike.ZERO
-    left = membranes * (1 - spikes) if to_zero else membranes - theta * spikes
-    added = membranes.clone()
-    added[1:] -= neuron.membrane_keeps * left[:-1]
-    return added
+_run_neurons = fused(run_neurons)
+
+
+@fused
+def _way_back(
+    by_spikes: Tensor, drive: Tensor, membranes: Tensor, spikes: Tensor, held: Tensor | None,
+    theta: Tensor, neuron: Neuron, rule: Rule, learned: bool,
+) -> tuple[Tensor, Tensor, Tensor | None]:  # fmt: skip
+    """Gradients by drive, by each neuron's bias, and by its threshold if that is learned."""
+    record = Record(membranes / theta, spikes, drive / theta, neuron, held)
+    by_v = rule.by_membrane(record, by_spikes) / theta
+    by_theta = None
+    if learned:
+        # V / theta is all that counts: a threshold 1 % larger is a drive and bias 1 % smaller.
+        to_zero = neuron.after_spike is AfterSpike.ZERO
+        left = membranes * (1 - spikes) if to_zero else membranes - theta * spikes
+        added = membranes.clone()
+        added[1:] -= neuron.membrane_keeps * left[:-1]
+        by_theta = -(by_v * added / theta).sum(0)
+    return decayed_sum(by_v, neuron.current_keeps), by_v.sum(0), by_theta
 
 
 class _Integrate(torch.autograd.Function):

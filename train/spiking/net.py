@@ -160,7 +160,7 @@ class SpikingStack(SpikingNet):
 
     def _classes(self, last: Run) -> Tensor:
         """The most spikes, then the largest sum of V; else the largest sum of V."""
-        heights = last.finals.view(len(last.finals), -1, self.votes).sum(2)
+        heights = last.finals.double().view(len(last.finals), -1, self.votes).sum(2)
         if self.output.neuron.fires:
             counts = last.spikes.sum(0).view_as(last.finals).view(len(heights), -1, self.votes)
             most = counts.sum(2)

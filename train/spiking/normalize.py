@@ -1,11 +1,11 @@
 """Batch normalization that costs nothing in hardware: it moves thresholds and biases.
 
-With mean m and deviation d of a channel's drive, a neuron that integrates (drive - m) / d + bias and
-fires at theta does the same as one that integrates drive + (d * bias - m) and fires at d * theta: V
-is d times as large, all else is equal (Ioffe and Szegedy, arXiv 1502.03167, with gamma = 1 / theta,
-which is positive, and beta = bias / theta). So weights stay as they are, and each channel has an
-integer threshold and an integer bias. Training takes m and d of its batch, evaluation and export the
-running ones, and both round.
+With mean m and deviation d of a channel's drive, a neuron that integrates (drive - m) / d + bias
+and fires at theta does the same as one that integrates drive + (d * bias - m) and fires at
+d * theta: V is d times as large, all else is equal (Ioffe and Szegedy, arXiv 1502.03167, with
+gamma = 1 / theta, which is positive, and beta = bias / theta). So weights stay as they are, and
+each channel has an integer threshold and an integer bias. Training takes m and d of its batch,
+evaluation and export the running ones, and both round.
 """
 
 from __future__ import annotations
