@@ -45,7 +45,7 @@ _FAILED = re.compile(r"was asserted in frame +(\d+)")
 _REDUCE = "read_aiger design.aig; fold; strash; orpos; dc2; scorr; write_aiger small.aig"
 
 
-def prove_always(rtlil: str, *, depth: int, seconds: int = 300) -> Proof:
+def prove_always(rtlil: str, *, depth: int, seconds: int = 900) -> Proof:
     """Prove the claims (``Assert``) of a design for runs of any length.
 
     Args:
@@ -62,7 +62,7 @@ def prove_always(rtlil: str, *, depth: int, seconds: int = 300) -> Proof:
     return _decided(claims, f"pdr -y -T {seconds}", "Property proved", depth)
 
 
-def prove_within(rtlil: str, *, depth: int, seconds: int = 300) -> Proof:
+def prove_within(rtlil: str, *, depth: int, seconds: int = 900) -> Proof:
     """Prove the claims for the first ``depth`` cycles; arguments and errors as above."""
     claims, covers = _graphs(rtlil)
     _first_met(covers, depth)

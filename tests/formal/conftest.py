@@ -124,9 +124,10 @@ class _Narrower:
         self.like = Signal.like
 
     def __call__(self, shape=1, *, name=None, **options):
-        shape = Shape.cast(shape)
-        less = bool(name) and name.startswith(self._prefix)
-        return Signal(Shape(shape.width - less, shape.signed), name=name, **options)
+        if name and name.startswith(self._prefix):
+            asked = Shape.cast(shape)
+            shape = Shape(asked.width - 1, asked.signed)
+        return Signal(shape, name=name, **options)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from amaranth import Mux, Signal
 
 from hw.geometry import WindowedGeometry
@@ -29,7 +28,8 @@ def _claims(proof, replay, groups):
     place, out_place = Signal(range(MOST + 1)), Signal(range(MOST + 2))
     turn, waiting = Signal(range(groups)), Signal(range(WAITING + 1))
     proof.assume(~i.valid | (place != MOST) | i.p.last)
-    proof.assume(~i.valid | ~i.p.last | ((i.p.address == 0) & (i.p.level == 0)))
+    proof.assume(~i.valid | (i.p.level != i.p.last))  # 1 in an event, 0 in a mark
+    proof.assume(~i.valid | ~i.p.last | (i.p.address == 0))
     over = give & o.p.last & (turn == groups - 1)
     with m.If(take):
         m.d.sync += place.eq(Mux(i.p.last, 0, place + 1))
@@ -58,11 +58,10 @@ def _claims(proof, replay, groups):
     proof.within((waiting == 0) & i.valid & ~i.ready, 1, "shut")
 
 
-@pytest.mark.parametrize("groups", [2, 3])
-def test_every_group_gets_every_image_whole(groups, harness):
-    replay = _replay(groups)
+def test_every_group_gets_every_image_whole(harness):
+    replay = _replay(2)
     proof = harness(replay)
-    _claims(proof, replay, groups)
+    _claims(proof, replay, 2)
     assert proof.prove_always().holds
 
 
