@@ -2,9 +2,10 @@
 
 Verilator counts how often each block of the Verilog runs. For a coverage figure of ``hw/`` the
 blocks must lead back to Python: here every side of every ``m.If`` and ``m.Switch`` sets a marker
-wire, read by nothing, to a number, and a comment at the end of the file tells what it stands for.
-An ``m.If`` without ``m.Else`` gets its missing side written out. Nothing else changes, so coverage
-of the marked accelerator is coverage of the accelerator. The Verilog for users has no markers.
+wire of its own, read by nothing, and a comment at the end of the file tells what its number
+stands for. An ``m.If`` without ``m.Else`` gets its missing side written out. Nothing else changes,
+so coverage of the marked accelerator is coverage of the accelerator. The Verilog for users has no
+markers.
 """
 
 from __future__ import annotations
@@ -100,8 +101,7 @@ def _emitter(blocks: list[_Block], first: int) -> type:
     class Marked(rtlil.ModuleEmitter):
         def emit_assignment_list(self, cell_idx: int, cell: Any) -> None:
             target = _nir.Value(_nir.Net.from_cell(cell_idx, n) for n in range(len(cell.default)))
-            self._marker = self.builder.wire(32, name=f"{MARKER}_{len(blocks)}").name
-            process = self.builder.process(src_loc=cell.src_loc)
+            self._process = process = self.builder.process(src_loc=cell.src_loc)
             process.assign(self.sigspec(target), self.sigspec(cell.default))
             whole = self._block(process, "", "")
             levels: list[_Level] = []
@@ -112,12 +112,17 @@ def _emitter(blocks: list[_Block], first: int) -> type:
                     self.sigspec(target[assign.start : stop]), self.sigspec(assign.value)
                 )
                 block.lines.add(_where(assign.src_loc))
+            # Behind its markers: RTLIL declares a wire before its use.
+            self.builder.contents[process.name] = self.builder.contents.pop(process.name)
 
         def _block(self, builder: Any, place: str, side: str) -> _Block:
             """Mark a block; blocks of other projects' lines (resets) bear no number."""
             block = _Block(builder, place, side)
             if place or not side:
-                builder.assign(self._marker, f"32'{first + len(blocks):032b}")
+                # A wire for each: Yosys drops what a later assignment overrides anyway.
+                marker = self.builder.wire(1, name=f"{MARKER}_{first + len(blocks)}").name
+                self._process.contents.insert(0, rtlil.Assignment(marker, "1'0"))
+                builder.assign(marker, "1'1")
                 blocks.append(block)
             return block
 

@@ -33,7 +33,7 @@ _NET = re.compile(
 _MEMORY = re.compile(r"^  reg \[.*\] \w+ \[0:.*\];")
 _ASSIGN = re.compile(r"^  assign (.+?) = (.+);$")
 _RANGE = re.compile(r"\[(\d+):0\] ")
-_MARKED = re.compile(rf"^\s*{MARKER}_\d+ = 32'([dh])([0-9a-f]+);$")
+_MARKED = re.compile(rf"^\s*{MARKER}_(\d+) = 1'h1;$")
 _TABLE = re.compile(r"^// mark (\d+) (\S+) (\S+) ?(.*)$")
 
 
@@ -135,7 +135,7 @@ class VerilogText:
             self._begins.append(number)
             self._modules.append(_module(found[1], source, number))
         elif found := _MARKED.match(line):
-            self.marked[number] = int(found[2], 10 if found[1] == "d" else 16)
+            self.marked[number] = int(found[1])
         elif found := _TABLE.match(line):
             self.marks[int(found[1])] = Mark(found[2], found[3], tuple(found[4].split()))
         elif found := _ASSIGN.match(line):

@@ -43,13 +43,13 @@ module \\accelerator.a.fire (clk, values__0, \\o$7 , tied);
   wire [1:0] \\o$7.level ;
   wire o;
   wire tied;
-  reg [31:0] sf_mark_0 ;
+  reg sf_mark_1 ;
   reg \\$1 ;
   always @* begin
     if (a) begin
-      sf_mark_0 = 32'd1;
+      sf_mark_1 = 1'h1;
     end else begin
-      sf_mark_0 = 32'd2;
+      sf_mark_2 = 1'h1;
     end
   end
   (* src = "hw/fire.py:12" *)
@@ -85,7 +85,7 @@ def names(points, kind):
 
 
 def test_a_block_counts_for_its_branch_and_its_lines():
-    then, other = verilog_line("      sf_mark_0 = 32'd1;"), verilog_line("      sf_mark_0 = 32'd2;")
+    then, other = verilog_line("      sf_mark_1 = 1'h1;"), verilog_line("      sf_mark_2 = 1'h1;")
     counts = "# SystemC::Coverage-3\n"
     counts += entry(3, line=then - 1, kind="branch", comment="if", covered=f"{then - 1}-{then}")
     counts += entry(0, line=then - 1, kind="branch", comment="else", covered=f"7,{other}-{other}")
@@ -115,7 +115,7 @@ def test_toggles_go_by_class_net_and_bit_and_arrays_are_one_net():
 
 @pytest.mark.parametrize(
     "net",
-    ["  wire [2:0] \\o$7 ;", "  wire o;", "  reg [31:0] sf_mark_0 ;", "  reg \\$1 ;"],
+    ["  wire [2:0] \\o$7 ;", "  wire o;", "  reg sf_mark_1 ;", "  reg \\$1 ;"],
 )
 def test_verilator_makes_no_points_of_copies_records_markers_and_results(net):
     assert points_of(toggles(net, {"net[0]:0->1": 1}), VERILOG) == {}
@@ -207,5 +207,6 @@ def test_a_real_accelerator_is_counted_by_what_its_images_do(tiny_case, tmp_path
     assert few.keys() == many.keys()
     fires = Point("line", "hw/fire.py", str(line_of("hw/fire.py", "eq(base + lane)")))
     assert few[fires] == 0 < many[fires]
-    refused = Point("line", "hw/loader.py", str(line_of("hw/loader.py", "eq(LoadError.CRC)")))
+    wrong_crc = line_of("hw/loader.py", "with m.If(~right):")
+    refused = Point("branch", "hw/loader.py", f"{wrong_crc} case0")
     assert few[refused] == 0 < many[refused]
