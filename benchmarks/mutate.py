@@ -33,6 +33,7 @@ from pathlib import Path
 import oracle  # noqa: F401 (loads what every fork needs)
 import pytest  # noqa: F401 (likewise)
 from mutants import Mutant, choose, marked
+from mutation_tests import DEAR, stages
 
 from spikeforge.files import write_atomically
 
@@ -41,72 +42,6 @@ EQUIVALENT = Path(__file__).with_name("mutants_equivalent.json")
 NEEDED = ("benchmarks", "docs", "hw", "sim", "spikeforge", "train", "deploy", "tests", "models",
           "pyproject.toml", "README.md")  # fmt: skip
 PROCESSOR_SECONDS = 600  # of one stage; who needs more hangs
-SLOW = ("test_lint.py", "test_verilog.py", "test_memory_cells.py")
-_DEAR = ("hw/axi", "hw/memor", "hw/census", "hw/gating", "hw/probe", "hw/verilog")
-_GRAPH = ["tests/hw/graph/test_graph_geometry.py", "tests/hw/graph/test_graph_parts.py"]
-_FRONT = ["tests/hw/scatter/test_scatter_front.py"]
-_SCAN = ["tests/hw/scatter/test_scan.py"]
-_SIZES = ["tests/hw/scatter/test_sum_width.py", "tests/hw/scatter/test_scatter_content.py",
-          "tests/hw/graph/test_graph_geometry.py"]  # fmt: skip
-_MEMORY = ["tests/hw/test_memory_cells.py"]
-_CENSUS = ["tests/hw/test_census.py"]
-# Tests of files whose names do not tell.
-OWN = {
-    **dict.fromkeys([f"hw/graph/{name}.py" for name in
-                     ("ahead", "geometry", "links", "fifo", "fork", "join", "pool", "stall")],
-                    _GRAPH),
-    **dict.fromkeys([f"hw/scatter/{name}.py" for name in
-                     ("accumulate", "banks", "decode", "expand", "items", "lookup", "marks",
-                      "own", "planes", "taps")], _FRONT),
-    **dict.fromkeys([f"hw/scatter/{name}.py" for name in
-                     ("emit", "onehot", "ports", "update")], _SCAN),
-    **dict.fromkeys(["hw/scatter/geometry.py", "hw/scatter/sizing.py", "hw/node.py"], _SIZES),
-    **dict.fromkeys([f"hw/memory/{name}.py" for name in ("composition", "sg13g2", "spram")],
-                    _MEMORY),
-    "hw/memory/banks.py": ["tests/sim/test_memory_technologies.py"],
-    **dict.fromkeys(["hw/memories.py", "hw/inventory.py"], _CENSUS),
-    "hw/crc.py": ["tests/hw/test_loader.py"],
-    "hw/readout_rows.py": ["tests/hw/test_readout_steps.py"],
-    "hw/section.py": ["tests/hw/test_content.py"],
-    "hw/verilog.py": ["tests/hw/test_verilog.py"],
-    "hw/gating.py": ["tests/sim/test_clock_gating.py"],
-    "hw/icg.v": ["tests/sim/test_clock_gating.py"],
-    "hw/parameters.py": ["tests/hw/test_content.py"],
-    "hw/probe.py": ["tests/sim/test_activity_counts.py"],
-}  # fmt: skip
-WHOLE = ("tests/sim/test_load_stream.py", "tests/sim/test_activity_counts.py",
-         "tests/sim/test_toggles.py", "tests/sim/test_clock_gating.py",
-         "tests/sim/test_memory_technologies.py", "tests/sim/test_rtl.py",
-         "tests/sim/test_simulate.py", "tests/sim/test_proofs.py")  # fmt: skip
-AXI = ("tests/sim/test_axi.py",)
-
-
-def stages(mutant: Mutant, reach: Path, *, narrow: bool) -> list[list[str]]:
-    """Commands that try a mutant, from quick to broad; ``narrow``: only the quick ones."""
-    file = Path(mutant.path)
-    folder = Path("tests") / file.parent
-    stem = file.stem if file.stem != "__init__" else file.parent.name
-    near = sorted((ROOT / folder).glob(f"test_*{stem}*.py"))
-    own = [str(path.relative_to(ROOT)) for path in near if path.name not in SLOW]
-    own += OWN.get(mutant.path, ["tests/hw/axi"] if "axi" in file.parts else [])
-    judged = ["judge", "--reach", str(reach), "--path", mutant.path, "--lines", str(mutant.first),
-              str(mutant.last)]  # fmt: skip
-    found = [] if "axi" in file.parts else [[*judged, "--most", "4"]]
-    if own:
-        found.append(tests(*own))
-    if narrow:
-        return found
-    if len(file.parts) > 2 and (ROOT / folder).exists():
-        found.append(tests(str(folder)))
-    if "axi" in file.parts:
-        return [*found, tests(*AXI)]
-    return [*found, [*judged, "--skip", "4", "--most", "12"], tests(*WHOLE),
-            tests("tests/hw"), tests(*AXI)]  # fmt: skip
-
-
-def tests(*paths: str) -> list[str]:
-    """A command that stops at the first test that fails."""
-    return ["pytest", "-x", "-q", "-n0", "-p", "no:cacheprovider", *paths]
 
 
 def attempt(mutant: Mutant, reach: Path, cache: Path, *, narrow: bool) -> dict[str, object]:
@@ -135,10 +70,18 @@ def copied(folder: Path) -> Path:
     for part in NEEDED:
         source = ROOT / part
         if source.is_dir():
-            shutil.copytree(source, folder / part, copy_function=os.link)
+            shutil.copytree(source, folder / part, copy_function=link)
         elif source.exists():
-            os.link(source, folder / part)
+            link(str(source), str(folder / part))
     return folder
+
+
+def link(source: str, copy: str) -> None:
+    """Link a file, or copy it where links do not reach."""
+    try:
+        os.link(source, copy)
+    except OSError:
+        shutil.copy2(source, copy)
 
 
 @functools.cache
@@ -168,6 +111,8 @@ def run(command: list[str], copy: Path, cache: Path) -> tuple[str, float]:
     if status == 0:
         return "", seconds
     lines = log.read_text(errors="replace").splitlines()
+    if command[0] == "pytest" and os.waitstatus_to_exitcode(status) in (4, 5):
+        raise SystemExit(f"{' '.join(command)} runs no test: {' '.join(lines[-3:])}")
     failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
     return failed[0] if failed else f"status {status}: {' '.join(lines[-3:])[-300:]}", seconds
 
@@ -239,7 +184,7 @@ def main() -> None:
         rows = [row for row in rows if row["caught"]]
     known = {(row["path"], row["begin"], row["new"], row["old"]) for row in rows}
     left = [m for m in chosen if (m.path, m.begin, m.new, m.old) not in known]
-    left.sort(key=lambda mutant: mutant.path.startswith(_DEAR))  # quick ones first
+    left.sort(key=lambda mutant: mutant.path.startswith(DEAR))  # quick ones first
     reasons = json.loads(EQUIVALENT.read_text()) if EQUIVALENT.exists() else []
     cache = options.out.resolve().parent / "mutants-cache"
     reach = options.reach.resolve()

@@ -48,7 +48,8 @@ class CountEffect:
         count = (x != 0).sum(0)
         gain = x.sum(0) / count.clamp(min=1)
         slopes = self._slopes.to(x)[:, count]  # (terms, B, inputs)
-        return (slopes * gain) @ weight.T
+        result: Tensor = (slopes * gain) @ weight.T
+        return result
 
     def slope(self, pre: int, post: int) -> float:
         """The value of p at two counts."""

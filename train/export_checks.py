@@ -29,7 +29,7 @@ def checked_integers(title: str, layer: _Exportable) -> IntegerLayer:
         SpikeforgeError: If a parameter is not finite, or the step is no finite number above 0.
     """
     assert isinstance(layer, nn.Module)
-    for name, parameter in layer.named_parameters():
+    for name, parameter in (*layer.named_parameters(), *layer.named_buffers()):
         if not bool(parameter.isfinite().all()):
             raise SpikeforgeError(
                 f"{title}.{name} must hold finite numbers only; train again with a smaller "

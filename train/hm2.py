@@ -25,6 +25,7 @@ pixels in place of Poisson spikes, and at most 64 steps instead of 400.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import Any
 
@@ -46,6 +47,7 @@ __all__ = ["Hm2", "Hm2Conv", "Hm2Dense", "by_count", "hm2_network", "marked_spik
 _SILENT_PSP = 0.1  # e_{j|i} of a silent neuron j
 _SILENT_RATIO = 0.5
 _MOST_STEPS = 64
+_DEEP_GAIN = 3.0  # at the start, of hidden layers that read spikes: silent ones would learn slowly
 
 
 class Hm2:
@@ -194,7 +196,12 @@ def hm2_network(recipe: Recipe) -> SpikingStack:
     """
     refuse_recurrence(recipe)
     refuse_macro(recipe)
-    return SpikingStack.from_recipe(recipe, Hm2(), Hm2Dense, Hm2Conv)
+    net = SpikingStack.from_recipe(recipe, Hm2(), Hm2Dense, Hm2Conv)
+    with torch.no_grad():
+        for layer in net.weighted()[1:-1]:
+            layer.weight.mul_(_DEEP_GAIN)
+            layer.log_step.add_(math.log(_DEEP_GAIN))
+    return net
 
 
 def refuse_macro(recipe: Recipe) -> None:

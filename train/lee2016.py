@@ -13,8 +13,8 @@ step if the gradient by what arrives in a step is that by the spike of the step:
 one gate a neuron.
 
 Kept: reset by subtraction, learned thresholds, the gate. Our own: a neuron that fires in every step
-cannot fire more and learns nothing from what asks for more, and a silent one that came close to its
-threshold, u >= 1/2, learns as if it had fired; the equations hold for currents with memory as well;
+cannot fire more and learns nothing from what asks for more, and a silent one takes part by the
+largest u = V / theta that it reached, at least by 0.1; currents with memory are allowed as well;
 thresholds learn with what arrived for a_i, which is the same within the noise. Not kept: lateral
 inhibition, the exponential weight regularizer (weight decay instead), dynamic refractory weights,
 and the normalization of errors by the number of active neurons (AdamW scales every weight's own).
@@ -33,7 +33,7 @@ from train.spiking.refusals import refuse_neuron, refuse_recurrence
 
 __all__ = ["Lee2016", "lee2016_network"]
 
-_NEAR = 0.5  # of a threshold
+_LEAST_SHARE = 0.1
 
 
 class Lee2016:
@@ -41,10 +41,8 @@ class Lee2016:
 
     def by_membrane(self, record: Record, by_spikes: Tensor) -> Tensor:
         """As :class:`train.spiking.fire.Rule` says."""
-        count = record.spikes.sum(0)
-        near = (count > 0) | (record.u.amax(0) >= _NEAR)
-        result = by_spikes * near
-        full = count == len(by_spikes)
+        result = by_spikes * record.u.amax(0).clamp_(_LEAST_SHARE, 1.0)
+        full = record.spikes.sum(0) == len(by_spikes)
         return result.masked_fill_(full & (by_spikes.sum(0) < 0), 0.0)
 
 

@@ -43,7 +43,7 @@ class ConvResponse:
         place = (self._layer.stride, self._layer.padding)
         result = functional.conv2d(self._psp, _last(weight), None, *place)
         v = result.permute(0, 2, 3, 1).reshape(self._steps, -1, self._layer.map[0])
-        if self._layer.bias.requires_grad:
+        if bool(bias.any()):
             passed = torch.arange(1, self._steps + 1, dtype=v.dtype)
             v += passed.view(-1, 1, 1) * bias
         return v

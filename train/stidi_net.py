@@ -1,9 +1,10 @@
 """Networks that STiDi-BP trains: target times relative to the winner's.
 
-The output layer's desired times are those of S4NN (Kheradpisheh and Masquelier, 2020): with the
-winner's time tau, the right class should fire at tau, and every other class that fires before
-tau + margin should fire then. Where nothing fires in time, tau counts as the end less the margin, so
-no class is asked to fire after the end. An image that is won by the margin teaches nothing.
+The output layer's desired times follow S4NN (Kheradpisheh and Masquelier, 2020): every wrong class
+that fires before tau + margin should fire then, tau being the time of the first spike. Where S4NN
+wishes the right class's spike at tau, here it should come earlier by as much as the others together
+should come later: displacements then sum to zero, and the hidden layers are not all drawn towards
+silence. An image that is won by the margin teaches nothing.
 """
 
 from __future__ import annotations

@@ -60,3 +60,22 @@ def test_zero_rows_are_skipped_where_that_saves_a_quarter_of_the_rows(networks, 
     assert configure(network, 2).skip_zero_rows is skips
     assert not configure(network, 2, skip_zero_rows=False).skip_zero_rows
     assert configure(network, 2, skip_zero_rows=True).skip_zero_rows
+
+
+def test_rows_that_would_be_saved_are_those_of_the_lanes(networks):
+    """Every input feeds one of two neurons: with a lane each, half of their rows are zero."""
+    hidden = networks.Numbers(weight=[[0, 0, 1, 1], [1, 1, 0, 0]], threshold=3)
+    network = networks.network_of(hidden, networks.Numbers(weight=[[1, 1]] * 2), input_steps=4)
+    assert configure(network, 1).skip_zero_rows
+    assert not configure(network, 2).skip_zero_rows
+
+
+def test_a_named_layer_may_have_one_lane_or_its_whole_width(networks):
+    network = networks.network_of(
+        networks.Numbers(weight=[[1, 1]] * 3, threshold=3, name="hidden"),
+        networks.Numbers(weight=[[1, 1, 1]] * 2), input_steps=4,
+    )  # fmt: skip
+    for lanes in (1, 3):
+        assert configure(network, {"hidden": lanes}).lanes_of("hidden") == lanes
+    with pytest.raises(SpikeforgeError, match=r"must be in 1\.\.3, its width, not 4"):
+        configure(network, {"hidden": 4})

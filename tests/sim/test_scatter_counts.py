@@ -1,16 +1,18 @@
-"""What a scatter layer with own spikes counts is what its events and steps make it do."""
+"""A scatter layer with own spikes: what it counts, and which blocks they reach."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from hw.config import configure
 from hw.content import load_bytes
 from hw.interface import interface
 from hw.probe import PROBE_FIELDS
 from sim.build import build_model, prepare_rtl
+from sim.equality import check
 from sim.fuzz.run import fuzz_case
-from sim.model import Model
+from sim.model import Model, Stalls
 from sim.reference import run_reference, stepped_input
 
 SEED = 42  # one dense layer: recurrent, a threshold a neuron, more steps than its input
@@ -46,3 +48,10 @@ def test_every_kind_of_work_is_counted(case, counts):
         "row_added": (arriving + own) * layer.blocks, "handover": steps,
         "compared": steps * layer.rows, "bias_read": 0, "threshold_read": steps * layer.rows,
     }  # fmt: skip
+
+
+def test_own_spikes_reach_every_block_where_zero_rows_are_skipped(case):
+    config = configure(case.network, 2, skip_zero_rows=True)
+    layer = interface(case.network, config).layers[0]
+    assert (layer.blocks, layer.recurrent_bits > 0) == (4, True)
+    assert check(case.network, config, case.inputs, Stalls(seed=3)).differences == ()

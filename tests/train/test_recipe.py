@@ -100,7 +100,7 @@ def test_a_wrong_network_is_refused(write, old, new, words):
 def test_a_misspelt_name_gets_the_nearest_and_the_list():
     with pytest.raises(
         SpikeforgeError,
-        match=r"no recipe 'mnist-mpl' \(did you mean 'mnist-mlp'\?\); there are mnist-cnn",
+        match=r"no recipe 'mnist-mpl' \(did you mean 'mnist-mlp'\?\); there are fashion-",
     ):
         load_recipe("mnist-mpl")
 

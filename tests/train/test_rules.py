@@ -10,6 +10,7 @@ from train.recipe import Recipe
 from train.rules import RULES, build_network
 
 NEEDS = {  # what a rule asks of a network
+    "bpsta": {"input_bits": 4, "batch_norm": True},
     "lee2016": {"neuron": {"after_spike": "subtract"}},
     "st-rsbp": {"recurrent": True},
     "stidi-bp": {"psp": {"rise": 4}},
@@ -24,10 +25,11 @@ def recipe(**changes):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_builds_a_network_that_learns_and_exports(rule):
-    net = build_network(recipe(rule=rule, network={"hidden": [9, 7], **NEEDS.get(rule, {})}))
+    torch.manual_seed(1)
+    net = build_network(recipe(rule=rule, network={"hidden": [60, 40], **NEEDS.get(rule, {})}))
     assert isinstance(net, SpikingNet)
-    scores, activity = net.scores(torch.randint(0, 16, (4, 784)).float())
-    assert scores.shape == (4, 10)
+    scores, activity = net.scores(torch.randint(0, 16, (16, 784)).float())
+    assert scores.shape == (16, 10)
     (scores.square().sum() + activity).backward()
     parameters = [p for group in net.parameter_groups(0.1) for p in group["params"]]
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in parameters)

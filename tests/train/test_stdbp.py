@@ -135,22 +135,6 @@ def test_an_earlier_first_spike_costs_less():
     assert cost.item() == pytest.approx(-scores.amax(1).mean().item() * 8 / 16)
 
 
-@pytest.mark.parametrize(
-    ("network", "training", "words"),
-    [
-        ({"conv": [{"channels": 2, "kernel": 3}]}, {}, r"network\.conv must be empty for rule s"),
-        ({}, {"dropout": 0.1}, r"training\.dropout must be 0 for rule stdbp, not 0\.1"),
-    ],
-)
-def test_what_the_rule_cannot_do_is_refused(network, training, words):
-    recipe = Recipe.model_validate(
-        {"name": "r", "rule": "stdbp", "network": {"hidden": [9], **network},
-         "training": {"epochs": 1, **training}}
-    )  # fmt: skip
-    with pytest.raises(SpikeforgeError, match=words):
-        build_network(recipe)
-
-
 def test_extra_steps_are_refused_where_nothing_is_stepped():
     recipe = Recipe.model_validate(
         {"name": "r", "network": {"hidden": [9], "extra_steps": 2}, "training": {"epochs": 1}}

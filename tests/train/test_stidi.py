@@ -239,13 +239,13 @@ def test_a_network_of_images_learns_to_tell_them_apart():
     torch.manual_seed(5)
     recipe = Recipe.model_validate(
         {"name": "r", "rule": "stidi-bp",
-         "network": {"hidden": [30], "steps": 8, "psp": {"rise": 4}, "threshold_per_neuron": True},
+         "network": {"hidden": [20], "steps": 6, "psp": {"rise": 3}, "threshold_per_neuron": True},
          "training": {"epochs": 1}}
     )  # fmt: skip
     net = build_network(recipe)
-    k = torch.randint(0, 9, (10, 784)).float() * (torch.rand(10, 784) < 0.2)
+    k = torch.randint(0, 7, (10, 784)).float() * (torch.rand(10, 784) < 0.2)
     optimizer = torch.optim.Adam(net.parameter_groups(3e-3))
-    for _ in itertools.repeat(None, 60):
+    for _ in itertools.repeat(None, 40):
         optimizer.zero_grad()
         net.loss(net.scores(k)[0], torch.arange(10), 0.0).backward()
         optimizer.step()

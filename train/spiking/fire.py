@@ -75,7 +75,8 @@ class _Fire(torch.autograd.Function):
             gradients[0], drive, membranes, spikes, ctx.held, theta, ctx.neuron, ctx.rule, learned
         )
         by_bias = by_bias.sum_to_size(ctx.bias_shape)
-        by_theta = by_theta.sum_to_size(theta.shape) if learned else None
+        if by_theta is not None:
+            by_theta = by_theta.sum_to_size(theta.shape)
         return by_drive, by_bias, by_theta, None, None, None
 
 

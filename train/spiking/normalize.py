@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 __all__ = ["DriveNorm"]
 
-_MOMENTUM = 0.05  # share of a batch in the running statistics
+_MOMENTUM = 0.05  # least share of a batch in the running statistics
 _FLOOR = 1.0  # LSBs squared, added to the variance
 
 
@@ -28,12 +28,14 @@ class DriveNorm(nn.Module):
 
     mean: Tensor
     variance: Tensor
+    batches: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         # In real units: the size of an LSB moves in training.
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("variance", torch.ones(channels))
+        self.register_buffer("batches", torch.zeros(()))
 
     def of_batch(self, drive: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and deviation of a batch, in LSBs, with gradients; the running ones follow.
@@ -47,8 +49,9 @@ class DriveNorm(nn.Module):
         others = [axis for axis in range(drive.dim()) if axis != 2]
         variance, mean = torch.var_mean(drive, others, correction=0)
         with torch.no_grad():
-            self.mean.lerp_(mean * step, _MOMENTUM)
-            self.variance.lerp_(variance * step.square(), _MOMENTUM)
+            share = self.batches.add_(1).reciprocal().clamp(min=_MOMENTUM)  # the first counts alone
+            self.mean.lerp_(mean * step, share)
+            self.variance.lerp_(variance * step.square(), share)
         return mean, (variance + _FLOOR).sqrt()
 
     def running(self, step: Tensor) -> tuple[Tensor, Tensor]:

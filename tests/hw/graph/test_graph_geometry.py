@@ -22,7 +22,7 @@ from spikeforge.network import (
     Readout,
     Residual,
 )
-from spikeforge.schema import NeuronSpec
+from spikeforge.schema import NeuronSpec, ResidualKind
 
 
 def _neuron(schedule, steps, fires=True):
@@ -184,3 +184,12 @@ def test_memories_of_a_join_hold_whole_steps(everything):
     assert found["both_fifo_0"].depth == 129
     assert found["both_fifo_1"].depth == 17
     assert all(memory.ports == 2 for memory in found.values())
+
+
+@pytest.mark.parametrize(("function", "repeats"), [("add", 5), ("and", 1), ("iand", 1)])
+def test_only_an_added_address_leaves_a_join_more_than_once(function, repeats):
+    join = JoinGeometry(
+        name="x", sources=("a", "b"), function=ResidualKind(function), out_shape=(2, 3, 3),
+        levels=1, multiplicities=(2, 3), marks=4,
+    )  # fmt: skip
+    assert join.multiplicity_out == repeats

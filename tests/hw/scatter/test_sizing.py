@@ -1,4 +1,4 @@
-"""Where states clip, a sum holds what any weights and any input can add up to."""
+"""Sizes of a scatter layer: sums that clip hold whatever can add up; how levels are weighted."""
 
 from __future__ import annotations
 
@@ -44,3 +44,27 @@ def test_a_convolution_sums_its_group_under_the_kernel():
     layer = Conv2d(name="x", channels_in=4, height=5, width=5, channels_out=6,
                    kernel=(3, 2), groups=2, weight_bits=2, neuron=_neuron())  # fmt: skip
     assert _sums(layer, (4, 5, 5)) == (2 * 3 * 2 * 2).bit_length() + 1
+
+
+@pytest.mark.parametrize("mode", ["bitplane", "dsp"])
+@pytest.mark.parametrize(
+    ("schedule", "levels", "weighted"),
+    [(Schedule.STEPPED, 7, True), (Schedule.STEPPED, 1, False), (Schedule.WINDOWED, 7, False)],
+)
+def test_only_graded_input_of_a_stepped_layer_has_a_mode(mode, schedule, levels, weighted):
+    neuron = _neuron()
+    if schedule is Schedule.WINDOWED:
+        neuron = NeuronSpec(schedule="windowed", steps=4, membrane_bits=20, threshold_bits=4,
+                            threshold_shape="falling")  # fmt: skip
+    layer = Dense(name="x", inputs=8, outputs=6, weight_bits=3, neuron=neuron)
+    source = Source(shape=(8, 1, 1), schedule=schedule, steps=4, levels=levels)
+    made = scatter_geometry(layer, source, HardwareConfig(), graded=mode)
+    assert made.graded == (mode if weighted else "")
+
+
+def test_taps_are_there_only_where_something_is_delayed_or_weighted():
+    source = Source(shape=(8, 1, 1), schedule=Schedule.STEPPED, steps=4, levels=1)
+    plain = Dense(name="x", inputs=8, outputs=6, weight_bits=3, neuron=_neuron())
+    assert scatter_geometry(plain, source, HardwareConfig()).taps == ()
+    late = scatter_geometry(plain.model_copy(update={"delay": 2}), source, HardwareConfig())
+    assert [(tap.delay, tap.gain) for tap in late.taps] == [(2, 1)]
