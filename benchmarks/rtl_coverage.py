@@ -14,8 +14,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +25,7 @@ from sim.coverage import Point, cover
 from sim.coverage.axi import cover_axi
 from sim.coverage.holes import explain, reasons, source_text
 from sim.coverage.merge import Merged
+from sim.fresh import in_fresh_processes
 from sim.fuzz.hardware import Drawn
 from sim.fuzz.run import fuzz_case
 from sim.model import Stalls
@@ -135,12 +135,9 @@ def main() -> int:
     merged = Merged.load(options.out) if options.out.exists() else Merged()
     seeds = options.seeds or range(1, options.count + 1)
     todo = [name for name in names(seeds, options.models) if name not in merged.runs]
-    # Fresh processes: every model that was loaded stays in its process to the end.
-    pool = ProcessPoolExecutor(
-        options.workers, mp_context=get_context("spawn"), max_tasks_per_child=20
-    )
-    with progress("Coverage", len(todo)) as bar, pool:
-        for name, found in pool.map(run_one, todo, [options.models] * len(todo)):
+    run = partial(run_one, models=options.models)
+    with progress("Coverage", len(todo)) as bar:
+        for name, found in in_fresh_processes(run, todo, options.workers, 20):
             new = merged.add(name, found)
             merged.save(options.out)
             print(f"{name}: {len(found)} points, {new} covered for the first time", flush=True)

@@ -155,7 +155,7 @@ def test_doctor(python):
 def test_train_is_ours_with_its_recipes(python):
     done = python("-m", "spikeforge", "train", "mnist-tinny", "--out", "x.safetensors")
     assert done.returncode == 2
-    assert "(did you mean 'mnist-tiny'?); there are mnist-cnn, mnist-mlp" in done.stderr
+    assert "(did you mean 'mnist-tiny'?); there are fashion-" in done.stderr
 
 
 def test_sim_is_ours(python, user_folder):

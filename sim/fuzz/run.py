@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from unittest.mock import patch
 
 from sim.equality import check
+from sim.fresh import in_fresh_processes
 from sim.fuzz.case import FuzzCase, random_case
 from sim.fuzz.hardware import Drawn, draw_hardware
 from spikeforge.errors import SpikeforgeError
@@ -65,22 +64,14 @@ def _made(folder: Path) -> Path:
 
 
 def run_seeds(
-    seeds: list[int], workers: int, found: Callable[[Finding], object], per_pool: int = 50
+    seeds: list[int], workers: int, found: Callable[[Finding], object], each: int = 50
 ) -> None:
-    """Run many seeds, a process for each worker; ``found`` is called with every finding.
+    """Run many seeds, a process for each worker; ``found`` is called with every finding, in order.
 
-    Args:
-        seeds: In this order.
-        workers: Processes at once.
-        found: Called here, in the order of the seeds.
-        per_pool: Seeds of a worker until it makes room for a fresh one: every model that was
-            loaded stays in its process to the end. (An executor that renews its workers itself
-            can wait for ever for the last of them in Python 3.11.)
+    A process makes room for a fresh one after ``each`` seeds.
     """
-    for at in range(0, len(seeds), per_pool * workers):
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            for finding in pool.map(run_seed, seeds[at : at + per_pool * workers]):
-                found(finding)
+    for finding in in_fresh_processes(run_seed, seeds, workers, each):
+        found(finding)
 
 
 def shrink(seed: int) -> tuple[FuzzCase, Finding]:

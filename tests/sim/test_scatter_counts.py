@@ -53,5 +53,5 @@ def test_every_kind_of_work_is_counted(case, counts):
 def test_own_spikes_reach_every_block_where_zero_rows_are_skipped(case):
     config = configure(case.network, 2, skip_zero_rows=True)
     layer = interface(case.network, config).layers[0]
-    assert (layer.blocks, layer.recurrent_bits > 0) == (4, True)
+    assert (layer.blocks, layer.recurrent_bits > 0) == (3, True)
     assert check(case.network, config, case.inputs, Stalls(seed=3)).differences == ()
