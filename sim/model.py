@@ -114,7 +114,7 @@ class Model:
     def __init__(self, library: Path, interface: Interface, folder: Path | None = None):
         self.interface = interface
         self._library = ctypes.CDLL(str(library))
-        for name in ("sf_new", "sf_get", "sf_run", "sf_cycle"):
+        for name in ("sf_new", "sf_get", "sf_run", "sf_cycle", "sf_strays"):
             getattr(self._library, name).restype = ctypes.c_uint64
         self._library.sf_new.restype = _POINTER
         with _inside(folder):  # hex files are named relative to it
@@ -196,6 +196,11 @@ class Model:
             if quiet > self._patience_cycles(offsets, stalls) + (host.cycles if host else 0):
                 raise SpikeforgeError(f"the RTL gives no result after image {done}: it hangs")
             yield done
+        strays = self._call("sf_strays")
+        if strays:
+            raise SpikeforgeError(
+                f"the RTL sends {strays} results that belong to no image or no output neuron"
+            )
         if recording is not None and record:
             batch.streams.update(recording.streams())
         yield batch

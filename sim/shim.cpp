@@ -31,6 +31,7 @@ struct Model {
   int64_t* result = nullptr;
   uint64_t* counts = nullptr;
   uint64_t origin = 0;
+  int64_t strays = 0;  // results that nobody asked for
 
   // Stalls and recordings, for the careful run only.
   bool careful = false;
@@ -125,6 +126,10 @@ void take_result(Model* m) {
   uint64_t beat = top.result__payload;
   int64_t index = field(beat, INDEX_SHIFT, INDEX_BITS);
   int64_t membrane = sign_extend(field(beat, MEMBRANE_SHIFT, MEMBRANE_BITS), MEMBRANE_BITS);
+  if (m->done >= m->images || index >= OUTPUTS) {  // a faulty RTL; nothing has room for it
+    m->strays++;
+    return;
+  }
   if (beat & 1) {
     if (m->scores) m->scores[m->done] = membrane;
     m->classes[m->done] = index;
@@ -284,6 +289,7 @@ void sf_start(void* handle, const uint64_t* items, const int64_t* offsets, int64
   m->quiet = quiet;
   m->rested = 0;
   m->sent = m->done = m->position = 0;
+  m->strays = 0;
   m->classes = classes;
   m->membranes = membranes;
   m->scores = nullptr;
@@ -359,6 +365,8 @@ int64_t sf_run(void* handle, int64_t cycles) {
 
 // Whether the batch is over, the rest of its last image included.
 int sf_through(void* handle) { return through(static_cast<Model*>(handle)); }
+
+int64_t sf_strays(void* handle) { return static_cast<Model*>(handle)->strays; }
 
 uint64_t sf_cycle(void* handle) { return static_cast<Model*>(handle)->cycle; }
 

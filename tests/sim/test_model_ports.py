@@ -3,9 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hw.content import load_bytes
 from hw.interface import Field
+from sim.build import build_model, prepare_rtl
 from sim.items import pack_items
+from sim.model import Model
 from sim.reference import event_order, run_reference
+from sim.shim import shim_source
 from spikeforge.errors import SpikeforgeError
 from spikeforge.schema import InputSpec
 
@@ -64,6 +68,20 @@ def test_running_without_content_is_refused_not_endless(tiny):
     wanted = "no result after image 0: it hangs"
     with tiny.model(loaded=False) as model, pytest.raises(SpikeforgeError, match=wanted):
         list(model.run(tiny.levels))
+
+
+def test_results_without_a_place_are_counted_not_written(tiny, monkeypatch):
+    # One of two output neurons is unknown to the shim.
+    source = shim_source(tiny.interface).replace("int OUTPUTS = 2;", "int OUTPUTS = 1;")
+    monkeypatch.setattr("sim.build.shim_source", lambda interface: source)
+    rtl = prepare_rtl(tiny.network, tiny.config)
+    library = build_model(rtl, tiny.network, tiny.config, brief=True)
+    wanted = "the RTL sends 3 results that belong to no image or no output neuron"
+    with Model(library, tiny.interface) as model:
+        model.load(load_bytes(tiny.network, tiny.config))
+        first = model.run(tiny.levels[[1, 1, 1]])
+        with pytest.raises(SpikeforgeError, match=wanted):
+            list(first)
 
 
 def test_packed_events_are_in_ascending_address(tiny):
