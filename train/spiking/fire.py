@@ -134,7 +134,8 @@ def fire(
         rule: Their learning rule.
         rounding: Leaks round to whole LSBs.
     """
-    result: Tensor = _Fire.apply(drive, bias, theta, neuron, rule, rounding)
+    # A drive that is constant over the steps is laid out in full: compiled loops want it so.
+    result: Tensor = _Fire.apply(drive.contiguous(), bias, theta, neuron, rule, rounding)
     return result
 
 
