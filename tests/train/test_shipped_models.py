@@ -16,6 +16,7 @@ from train.recipe import Recipe, load_recipe
 MODELS = Path(__file__).parents[2] / "models"
 FULL = os.environ.get("SPIKEFORGE_DATA")
 NAMES = ["mnist-mlp", "mnist-tiny", "mnist-mlp-sparse", "mnist-stepped", "mnist-cnn"]
+BY_RULE = {"stidi-bp": 0.97, "stidi-bp-binary": 0.95, "lee2016": 0.97}
 LANES = 64
 
 
@@ -32,6 +33,18 @@ def share(network, images, labels):
 def test_a_shipped_network_knows_images_it_was_never_trained_on(name, extract_dataset):
     network = load_network(MODELS / f"{name}.safetensors")
     assert share(network, extract_dataset.test_images, extract_dataset.test_labels) > 0.975
+
+
+@pytest.mark.parametrize(("name", "least"), BY_RULE.items())
+def test_a_network_of_a_rule_knows_images_it_was_never_trained_on(name, least, extract_dataset):
+    network = load_network(MODELS / f"{name}.safetensors")
+    assert network.metadata.recipe["rule"] == name.removesuffix("-binary")
+    assert share(network, extract_dataset.test_images, extract_dataset.test_labels) > least
+
+
+def test_every_shipped_network_is_tested():
+    shipped = {path.stem for path in MODELS.glob("*.safetensors") if not path.is_symlink()}
+    assert shipped == {*NAMES, *BY_RULE}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -106,7 +119,7 @@ def test_the_stepped_network_decides_early(extract_dataset):
     assert read.sum(1).mean() * rows < 800  # cycles of the first layer until the decision
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *BY_RULE])
 @pytest.mark.skipif(FULL is None, reason="SPIKEFORGE_DATA is not set")
 def test_the_recorded_accuracy_is_that_of_the_reference_on_all_test_images(name):
     network = load_network(MODELS / f"{name}.safetensors")
