@@ -78,7 +78,7 @@ def test_other_lanes_are_another_model(tiny, networks):
 
 
 def test_a_build_that_fails_leaves_nothing_that_looks_built(networks, monkeypatch):
-    def broken(verilog, top, shim, folder, log, *, brief):
+    def broken(verilog, top, shim, folder, log, *, brief, covered):
         (folder / "libmodel.so").write_text("half")
         raise SpikeforgeError("stopped")
 
