@@ -62,9 +62,11 @@ def paper_text(report: Report) -> str:
         if report.energy_uj is not None
         else "ours were not estimated in this run"
     )
+    name = report.dataset.name
+    image = "one MNIST image" if name == "MNIST" else f"one image, theirs of MNIST, ours of {name},"
     return (
-        "What they share: one MNIST image through a network in which a neuron spikes at most once "
-        "and the time of the spike is the message. What they do not share: theirs belong to an "
+        f"What they share: {image} through a spiking network. What they do not share: in theirs a "
+        "neuron spikes at most once and the time of the spike is the message; theirs belong to an "
         "ASIC design whose process, clock and network are not given in what we could read; "
         f"{ours}. Neither is measured on silicon, and networks and accuracies differ. So the "
         "figures show an order of magnitude; their ratio is not a proof."
