@@ -25,13 +25,13 @@ def comparison_table(rows: Sequence[Row]) -> Table:
     """One line a network; its number is its mark in the plot."""
     table = Table(title="Networks on the same accelerator", caption=_caption(rows),
                   caption_justify="left")  # fmt: skip
-    for name in ("", "network", "layers"):
-        table.add_column(name, no_wrap=name != "layers", overflow="fold", min_width=len(name))
+    for name in ("", "network"):
+        table.add_column(name, no_wrap=True)
     for name in ("test %", "differing", "cycles", "ms", "mW", "µJ"):
         table.add_column(name, justify="right", no_wrap=True)
     for mark, row in zip(_marks(rows), rows, strict=True):
         table.add_row(
-            mark, row.name, row.shape, f"{100 * _best_known(row):.2f}",
+            mark, row.name, f"{100 * _best_known(row):.2f}",
             Text(str(row.mismatches), style="bold red" if row.mismatches else "green"),
             figure_text(row.latency_cycles, 4),
             Text(figure_text(row.latency_ms), style="cyan"),

@@ -56,9 +56,9 @@ def listing_table(listed: Sequence[Listed]) -> Table:
     """One line a network."""
     table = Table(caption="ms, mW, µJ: estimates of `spikeforge compare`, back to back.",
                   caption_justify="left")  # fmt: skip
-    for name in ("file", "rule", "layers"):
-        table.add_column(name, no_wrap=name == "rule", overflow="fold")
-    for name in ("bits", "steps", "test set %", "cycles", "ms", "mW", "µJ"):
+    table.add_column("network", no_wrap=True)
+    table.add_column("layers", overflow="fold", min_width=9)
+    for name in ("test %", "cycles", "ms", "mW", "µJ"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in listed:
         cost = one.cost
@@ -66,7 +66,7 @@ def listing_table(listed: Sequence[Listed]) -> Table:
             cost.latency_cycles, cost.latency_ms, cost.power_mw, cost.energy_uj
         ]  # fmt: skip
         table.add_row(
-            Path(one.file).name, one.rule, one.shape, str(one.weight_bits), str(one.steps),
+            Path(one.file).stem, one.shape,
             "–" if one.accuracy_test is None else f"{100 * one.accuracy_test:.2f}",
             *(figure_text(value, 4 if at == 0 else 3) for at, value in enumerate(figures)),
         )  # fmt: skip

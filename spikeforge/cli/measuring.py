@@ -120,7 +120,7 @@ def _key(network: Network, config: HardwareConfig, chosen: Images, terms: Terms)
         network.metadata.accuracy_quantized, network.name, __version__,
     ]  # fmt: skip
     digest.update(json.dumps(parts, sort_keys=True).encode())
-    for package in ("hw", "sim", "deploy"):
+    for package in ("hw", "sim", "deploy.power"):
         for module in sorted(Path(str(files(package))).rglob("*.py")):
             digest.update(module.read_bytes())
     return digest.hexdigest()[:24]

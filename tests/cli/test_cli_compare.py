@@ -41,7 +41,7 @@ def test_a_comparison_says_what_the_single_commands_say(
     counted = power["workload"]["SynapticOperations"]
     assert row.operations == counted["Effective_MACs"] + counted["Effective_ACs"]
     assert row.weights == sum(int((w != 0).sum()) for w in _weights(network_file))
-    assert "784-12-10" in done.out
+    assert "│ 1 │ tiny " in done.out
     assert "µJ an image (estimate)" in done.out
     page = html.read_text()
     assert "<td>tiny</td>" in page
@@ -86,7 +86,7 @@ def test_models_lists_a_folder_and_costs_of_the_same_weights_only(
     assert found[1]["cost"] is None
     assert found[0]["accuracy_test"] == 0.1
     shown = run_command("models", folder).out
-    assert "a.safetensors" in shown
+    assert "│ a " in shown
     assert "784-12-10" in shown
 
 
