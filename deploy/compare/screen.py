@@ -27,7 +27,7 @@ def comparison_table(rows: Sequence[Row]) -> Table:
                   caption_justify="left")  # fmt: skip
     for name in ("", "network"):
         table.add_column(name, no_wrap=True)
-    for name in ("test %", "differing", "cycles", "ms", "mW", "µJ"):
+    for name in ("test %", "differ", "cycles", "ms", "mW", "µJ"):
         table.add_column(name, justify="right", no_wrap=True)
     for mark, row in zip(_marks(rows), rows, strict=True):
         table.add_row(
@@ -73,7 +73,7 @@ def _marks(rows: Sequence[Row]) -> list[str]:
 def _caption(rows: Sequence[Row]) -> Text:
     images = sorted({row.images for row in rows})
     told = Text(
-        f"Differing: from the models, of {', '.join(f'{count:,}' for count in images)} test images "
+        f"Differ: from the models, of {', '.join(f'{count:,}' for count in images)} test images "
         f"through the compiled RTL; cycles: mean latency; test %: whole test set."
     )
     for label in sorted({row.technology.split(", without")[0].rsplit(",", 1)[0]
