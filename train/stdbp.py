@@ -22,61 +22,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from train.crossing import NEVER, first_crossing
 from train.quantize import step_gradient
-from train.stepped import NEVER, SteppedDense, first_crossing, silenced
+from train.stepped import SteppedDense
+from train.stepped_conv import SteppedConv
 from train.stepped_layer import SteppedLayer
 
-__all__ = ["StdbpDense", "StdbpOutput", "by_bias_current", "stdbp_times"]
+__all__ = ["StdbpConv", "StdbpDense", "StdbpOutput", "by_bias_current"]
 
 _LEAST_SLOPE = 0.05  # in thresholds per step
 _SILENT_STEPS = 2.0  # that a silent output neuron is late, per threshold of missing V
-
-
-class StdbpDense(SteppedDense):
-    """A hidden layer: steps of spikes in, steps of spikes out, shapes (B, inputs), (B, outputs)."""
-
-    extrapolates = False
-
-    def forward(self, times: Tensor) -> Tensor:
-        """Steps at which the neurons fire, :data:`train.stepped.NEVER` for silence."""
-        if not self.training:
-            return silenced(*first_crossing(*self.run(times)))
-        return self.trained(times)
-
-    def trained(self, times: Tensor) -> Tensor:
-        """Spike times that carry gradients, in training mode as in evaluation mode."""
-        return stdbp_times(self, times, self.extrapolates)
-
-
-class StdbpOutput(StdbpDense):
-    """The output layer: in training mode real crossing times, none of them missing.
-
-    In evaluation mode it gives the membranes at the end of each step, in LSBs, of shape
-    (steps, B, outputs), from which :func:`train.stepped.decide` reads the class.
-    """
-
-    extrapolates = True
-
-    def forward(self, times: Tensor) -> Tensor:
-        """Crossing times (training mode) or membranes of all steps (evaluation mode)."""
-        return self.trained(times) if self.training else self.run(times)[0]
-
-
-def stdbp_times(layer: SteppedLayer, times: Tensor, extrapolates: bool) -> Tensor:
-    """A layer's spike times with the gradients of this rule.
-
-    Args:
-        layer: The layer.
-        times: Steps of the arriving spikes, shape (B, inputs).
-        extrapolates: Give real crossing times, none of them missing, as for an output layer.
-
-    Returns:
-        Shape (B, outputs).
-    """
-    result: Tensor = _SpikeTimes.apply(
-        times, layer.weight, layer.bias, layer.log_step, layer.log_threshold, layer, extrapolates
-    )
-    return layer.shaped(result)
 
 
 class _SpikeTimes(torch.autograd.Function):
@@ -85,7 +40,7 @@ class _SpikeTimes(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, times: Tensor, weight: Tensor, bias: Tensor, log_step: Tensor,
-        log_threshold: Tensor, layer: SteppedLayer, extrapolates: bool,
+        log_threshold: Tensor, layer: SteppedLayer,
     ) -> Tensor:  # fmt: skip
         grid, bias_lsb, theta = layer.grids(layer.rounding)
         steps, response = layer.steps, layer.response(times)
@@ -95,12 +50,12 @@ class _SpikeTimes(torch.autograd.Function):
         before = v.gather(0, (at - 1).clamp_(min=0)[None])[0].mul_(at > 0)
         slope = torch.maximum(here - before, _LEAST_SLOPE * theta)
         back = ((here - theta) / slope).clamp_(0, 1)  # of a step, from its end to the crossing
-        if extrapolates:
+        if layer.extrapolates:
             missing = steps - 1 + _SILENT_STEPS * (theta - here) / theta
             result = torch.where(fired, at - back, missing)
         else:
             result = torch.where(fired, at.to(v.dtype), NEVER)
-        ctx.bits, ctx.steps, ctx.extrapolates = layer.weight_bits, steps, extrapolates
+        ctx.bits, ctx.steps, ctx.extrapolates = layer.weight_bits, steps, layer.extrapolates
         ctx.response = response
         ctx.save_for_backward(weight, grid, log_step.exp(), theta, at, fired, slope, back, here)
         return result
@@ -135,10 +90,34 @@ class _SpikeTimes(torch.autograd.Function):
         by_log_threshold = (by_theta * theta).sum(0)
         if theta.numel() == 1:
             by_log_threshold = by_log_threshold.sum(0, keepdim=True)
-        return by_times, by_weight, by_bias, by_log_step, by_log_threshold, None, None
+        return by_times, by_weight, by_bias, by_log_step, by_log_threshold, None
 
 
 def by_bias_current(by_v: Tensor) -> Tensor:
     """Gradient by the biases: constant currents, which V adds up from the first step on."""
     passed = torch.arange(1, len(by_v) + 1, dtype=by_v.dtype)
     return passed @ by_v.sum(1)
+
+
+class StdbpDense(SteppedDense):
+    """A hidden layer: steps of spikes in, steps of spikes out, shapes (B, inputs), (B, outputs)."""
+
+    rule = _SpikeTimes
+
+
+class StdbpConv(SteppedConv):
+    """A hidden convolution, shapes (B, channels * height * width) in and out.
+
+    All positions of a channel share weights, and so add up their gradients; nothing else differs.
+    """
+
+    rule = _SpikeTimes
+
+
+class StdbpOutput(StdbpDense):
+    """The output layer: in training mode real crossing times, none of them missing.
+
+    From the membranes of evaluation mode :func:`train.stepped.decide` reads the class.
+    """
+
+    extrapolates = True

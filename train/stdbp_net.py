@@ -12,8 +12,7 @@ from typing import Any
 
 from train.recipe import Recipe
 from train.single_spike import SingleSpikeNet, build_stages, refuse_multi_spike
-from train.stdbp import StdbpDense, StdbpOutput
-from train.stdbp_conv import StdbpConv
+from train.stdbp import StdbpConv, StdbpDense, StdbpOutput
 
 __all__ = ["StdbpMlp", "stdbp_network"]
 

@@ -16,12 +16,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
+from train.crossing import NEVER, first_crossing, silenced
 from train.stepped_layer import RAMP, SteppedLayer, Taps, tapped
 
 __all__ = ["NEVER", "Arrivals", "Decision", "DenseResponse", "SteppedDense", "decide",
            "first_crossing", "membranes", "running_sum", "silenced", "spike_times"]  # fmt: skip
-
-NEVER = 1024.0  # later than any step that the contract allows
 
 
 def spike_times(k: Tensor, steps: int) -> Tensor:
@@ -86,30 +85,6 @@ def running_sum(x: Tensor, *, backwards: bool = False) -> Tensor:
     for before, here in pairwise(x.unbind()[:: -1 if backwards else 1]):
         here += before
     return x
-
-
-def first_crossing(v: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
-    """The first step with V >= theta of each neuron.
-
-    Args:
-        v: V at the end of each step, shape (steps, B, neurons).
-        theta: Shape (1,) or (neurons,).
-
-    Returns:
-        The step, int64 (the last one if there is none), and whether there is one, bool; both of
-        shape (B, neurons).
-    """
-    waits = v[0] < theta
-    step = waits.to(torch.int16)
-    for here in v[1:]:
-        waits &= here < theta
-        step += waits
-    return step.clamp(max=len(v) - 1).long(), ~waits
-
-
-def silenced(step: Tensor, fired: Tensor) -> Tensor:
-    """Spike times for the next layer: the step, or :data:`NEVER` where there is no spike."""
-    return torch.where(fired, step.to(torch.float32), NEVER)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from spikeforge.bounds import signed_range
+from train.crossing import first_crossing, silenced
 from train.quantize import bias_grid, threshold_grid, weight_grid
 from train.windowed import IntegerLayer
 
@@ -78,7 +79,15 @@ class SteppedLayer(nn.Module, ABC):
         threshold_per_neuron: One threshold a neuron (or channel) instead of one for the layer.
         taps: (delay, gain) of the PSP.
         active_share: Share of the inputs that are expected to spike.
+
+    Attributes:
+        rule: An autograd function from (times, weight, bias, log_step, log_threshold, layer) to
+            spike times, shape (rows, neurons); learning rules bring it.
+        extrapolates: Give real crossing times, none of them missing: an output layer's.
     """
+
+    rule: type[torch.autograd.Function]
+    extrapolates = False
 
     def __init__(
         self, inputs: int, outputs: int, weight_shape: tuple[int, ...], *, weight_bits: int,
@@ -98,6 +107,29 @@ class SteppedLayer(nn.Module, ABC):
         count = weight_shape[0] if threshold_per_neuron else 1
         start = math.log(_START_THRESHOLD * max(psp(taps, steps)))
         self.log_threshold = nn.Parameter(torch.full((count,), start))
+
+    def forward(self, times: Tensor) -> Tensor:
+        """Spike times in training mode; what evaluation makes of it otherwise.
+
+        Args:
+            times: Steps of the arriving spikes, shape (B, inputs).
+
+        Returns:
+            In training mode as :meth:`trained`. In evaluation mode the steps at which neurons fire,
+            :data:`train.crossing.NEVER` for silence; of an output layer the membranes at the end of
+            each step, in LSBs, shape (steps, B, outputs).
+        """
+        if self.training:
+            return self.trained(times)
+        v, theta = self.run(times)
+        return v if self.extrapolates else silenced(*first_crossing(v, theta))
+
+    def trained(self, times: Tensor) -> Tensor:
+        """Spike times with the rule's gradients, in training mode as in evaluation mode."""
+        result: Tensor = self.rule.apply(
+            times, self.weight, self.bias, self.log_step, self.log_threshold, self
+        )
+        return self.shaped(result)
 
     @abstractmethod
     def response(self, times: Tensor) -> Response:

@@ -28,13 +28,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from train.crossing import NEVER, first_crossing
 from train.quantize import step_gradient
 from train.stdbp import by_bias_current
-from train.stepped import NEVER, SteppedDense, first_crossing, silenced
+from train.stepped import SteppedDense
 from train.stepped_conv import SteppedConv
 from train.stepped_layer import SteppedLayer, Taps, psp
 
-__all__ = ["StidiConv", "StidiDense", "StidiOutput", "psp_taps", "stidi_times"]
+__all__ = ["StidiConv", "StidiDense", "StidiOutput", "psp_taps"]
 
 _SILENT_STEPS = 2.0  # that a silent output neuron is late, per threshold of missing V
 
@@ -53,83 +54,21 @@ def psp_taps(rise: int, fall: int | None = None) -> Taps:
     return ((0, up), (rise, -up - down), (rise + fall, down))
 
 
-class StidiDense(SteppedDense):
-    """A hidden layer: steps of spikes in, steps of spikes out, shapes (B, inputs), (B, outputs)."""
-
-    extrapolates = False
-
-    def forward(self, times: Tensor) -> Tensor:
-        """Steps at which the neurons fire, :data:`train.stepped.NEVER` for silence."""
-        if not self.training:
-            return silenced(*first_crossing(*self.run(times)))
-        return self.trained(times)
-
-    def trained(self, times: Tensor) -> Tensor:
-        """Spike times that pass displacements on, in training as in evaluation mode."""
-        return stidi_times(self, times, self.extrapolates)
-
-
-class StidiOutput(StidiDense):
-    """The output layer: real crossing times in training mode, membranes in evaluation mode.
-
-    The membranes are those at the end of each step, in LSBs, of shape (steps, B, outputs), from
-    which :func:`train.stepped.decide` reads the class.
-    """
-
-    extrapolates = True
-
-    def forward(self, times: Tensor) -> Tensor:
-        """Crossing times (training mode) or membranes of all steps (evaluation mode)."""
-        return self.trained(times) if self.training else self.run(times)[0]
-
-
-class StidiConv(SteppedConv):
-    """A hidden convolution, shapes (B, channels * height * width) in and out."""
-
-    def forward(self, times: Tensor) -> Tensor:
-        """Steps at which the neurons fire, :data:`train.stepped.NEVER` for silence."""
-        if not self.training:
-            return silenced(*first_crossing(*self.run(times)))
-        return self.trained(times)
-
-    def trained(self, times: Tensor) -> Tensor:
-        """Spike times that pass displacements on, in training as in evaluation mode."""
-        return stidi_times(self, times, extrapolates=False)
-
-
-def stidi_times(layer: SteppedLayer, times: Tensor, extrapolates: bool) -> Tensor:
-    """A layer's spike times, whose gradients are displacements.
-
-    Args:
-        layer: The layer.
-        times: Steps of the arriving spikes, shape (B, inputs).
-        extrapolates: Give real crossing times, none of them missing, as for an output layer.
-
-    Returns:
-        Shape (B, outputs).
-    """
-    result: Tensor = _Displaced.apply(
-        times, layer.weight, layer.bias, layer.log_step, layer.log_threshold, layer, extrapolates
-    )
-    return layer.shaped(result)
-
-
 class _Displaced(torch.autograd.Function):
     """Integers forward; backward the definition above."""
 
     @staticmethod
     def forward(
         ctx: Any, times: Tensor, weight: Tensor, bias: Tensor, log_step: Tensor,
-        log_threshold: Tensor, layer: SteppedLayer, extrapolates: bool,
+        log_threshold: Tensor, layer: SteppedLayer,
     ) -> Tensor:  # fmt: skip
         grid, bias_lsb, theta = layer.grids(layer.rounding)
         response = layer.response(times)
         v = response.potentials(grid, bias_lsb)
         at, fired = first_crossing(v, theta)
         ctx.layer, ctx.response, ctx.any_fired = layer, response, bool(fired.any())
-        ctx.silent_counts = extrapolates
         ctx.save_for_backward(weight, grid, log_step.exp(), theta, at)
-        if not extrapolates:
+        if not layer.extrapolates:
             return torch.where(fired, at.to(v.dtype), NEVER)
         here = v.gather(0, at[None])[0]
         before = v.gather(0, (at - 1).clamp_(min=0)[None])[0].mul_(at > 0)
@@ -148,7 +87,7 @@ class _Displaced(torch.autograd.Function):
             by_times = _shared(response.by_times(by_v.clone(), grid), shares, layer)
         by_v.mul_(-scale)
         by_theta = by_time * scale
-        if not ctx.any_fired and not ctx.silent_counts:
+        if not ctx.any_fired and not layer.extrapolates:
             by_v[-1] -= scale / len(by_time)
         by_bias = by_bias_current(by_v) if ctx.needs_input_grad[2] else None
         by_weight, by_log_step = step_gradient(
@@ -157,7 +96,7 @@ class _Displaced(torch.autograd.Function):
         by_log_threshold = (by_theta * theta * step).sum(0)
         if theta.numel() == 1:
             by_log_threshold = by_log_threshold.sum(0, keepdim=True)
-        return by_times, by_weight, by_bias, by_log_step, by_log_threshold, None, None
+        return by_times, by_weight, by_bias, by_log_step, by_log_threshold, None
 
 
 def _shared(by_times: Tensor, shares: Tensor, layer: SteppedLayer) -> Tensor:
@@ -166,3 +105,24 @@ def _shared(by_times: Tensor, shares: Tensor, layer: SteppedLayer) -> Tensor:
         channels = shares.flatten(1).sum(1)
         return (by_times.view(len(by_times), len(channels), -1) / channels.view(-1, 1)).flatten(1)
     return by_times / shares
+
+
+class StidiDense(SteppedDense):
+    """A hidden layer: steps of spikes in, steps of spikes out, shapes (B, inputs), (B, outputs)."""
+
+    rule = _Displaced
+
+
+class StidiConv(SteppedConv):
+    """A hidden convolution, shapes (B, channels * height * width) in and out."""
+
+    rule = _Displaced
+
+
+class StidiOutput(StidiDense):
+    """The output layer: real crossing times in training mode.
+
+    From the membranes of evaluation mode :func:`train.stepped.decide` reads the class.
+    """
+
+    extrapolates = True

@@ -15,8 +15,7 @@ from train.exporter import export
 from train.first_spike_pool import FirstSpikePool as Pool
 from train.recipe import Recipe
 from train.rules import build_network
-from train.stdbp import StdbpDense, StdbpOutput
-from train.stdbp_conv import StdbpConv
+from train.stdbp import StdbpConv, StdbpDense, StdbpOutput
 from train.stepped import first_crossing, silenced, spike_times
 
 CONV = [{"channels": 4, "kernel": 5, "stride": 2, "pool": 2},

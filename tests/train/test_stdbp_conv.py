@@ -10,8 +10,8 @@ from spikeforge.errors import SpikeforgeError
 from train.first_spike_pool import FirstSpikePool
 from train.recipe import Recipe
 from train.rules import build_network
+from train.stdbp import StdbpConv
 from train.stdbp_continuous import continuous_spike_times
-from train.stdbp_conv import StdbpConv
 from train.stepped import NEVER, first_crossing, silenced
 
 STEPS = 7
