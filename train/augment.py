@@ -15,7 +15,7 @@ from torch import Tensor
 
 from train.recipe import Augmentation, NetworkShape
 
-__all__ = ["Augmenter", "code", "code_for", "grade"]
+__all__ = ["Augmenter", "code", "code_for", "code_input", "grade"]
 
 _GRID = 6  # control points of the elastic field, in each direction
 _SPREAD = 0.7  # width of their Gaussians, in control point distances
@@ -43,9 +43,12 @@ def grade(pixels: Tensor, bits: int) -> Tensor:
 
 def code_for(shape: NetworkShape, pixels: Tensor) -> Tensor:
     """Code pixels 0..255, shape (B, inputs), as a recipe's network takes them."""
-    if shape.input_bits:
-        return grade(pixels, shape.input_bits)
-    return code(pixels, shape.steps, shape.input_threshold)
+    return code_input(pixels, shape.steps, shape.input_bits, shape.input_threshold)
+
+
+def code_input(pixels: Tensor, steps: int, bits: int, threshold: int) -> Tensor:
+    """Graded values of pixels 0..255, shape (B, inputs), or latency-coded k if ``bits`` is 0."""
+    return grade(pixels, bits) if bits else code(pixels, steps, threshold)
 
 
 class Augmenter:

@@ -1,16 +1,18 @@
-"""What every export checks: numbers that are finite, and widths that the contract allows."""
+"""What every export does alike: finite numbers, widths that the contract allows, stored weights."""
 
 from __future__ import annotations
 
 import math
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spikeforge.errors import SpikeforgeError
 from train.windowed import IntegerLayer
 
-__all__ = ["checked_integers", "checked_width"]
+__all__ = ["checked_integers", "checked_width", "stored_weight"]
 
 
 class _Exportable(Protocol):
@@ -55,3 +57,14 @@ def checked_width(field: str, bits: int, most: int) -> int:
             f"{field} must be at most {most}, not {bits}; train again with a smaller learning rate"
         )
     return bits
+
+
+def stored_weight(weight: Tensor, bits: int) -> NDArray[np.int8]:
+    """Weights as the contract holds them, two's complement: of 1 bit, 0 stands for +1.
+
+    Args:
+        weight: Whole numbers; of 1 bit -1 and +1.
+        bits: Their width.
+    """
+    whole: NDArray[np.int8] = weight.numpy().astype(np.int8)
+    return whole if bits > 1 else np.minimum(whole, 0)

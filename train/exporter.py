@@ -26,7 +26,7 @@ from spikeforge.schema import (
     Schedule,
     ThresholdShape,
 )
-from train.export_checks import checked_integers, checked_width
+from train.export_checks import checked_integers, checked_width, stored_weight
 from train.first_spike_pool import FirstSpikePool
 from train.model import SpikingNet
 from train.spiking.export import export_stack
@@ -190,7 +190,9 @@ def _contract(
     weight, bias = numbers.weight.numpy(), numbers.bias.numpy()
     rows = weight.reshape(len(weight), -1)
     low, high = windowed_range(rows, bias, layer.weight_bits, layer.steps)
-    tensors: dict[str, NDArray[np.integer]] = {"weight": weight.astype(np.int8)}
+    tensors: dict[str, NDArray[np.integer]] = {
+        "weight": stored_weight(numbers.weight, layer.weight_bits)
+    }
     if bias.any():
         tensors["bias"] = bias
     if numbers.threshold is not None:

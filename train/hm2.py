@@ -35,12 +35,12 @@ from torch import Tensor
 
 from spikeforge.errors import SpikeforgeError
 from train.recipe import Recipe
+from train.refusals import refuse_neuron, refuse_recurrence
 from train.spiking.fire import Record
 from train.spiking.grid import integer_weight
 from train.spiking.layer import SpikingConv, SpikingDense, SpikingLayer
 from train.spiking.net import SpikingStack
 from train.spiking.neuron import Neuron, decayed_sum, run_neurons
-from train.spiking.refusals import refuse_neuron, refuse_recurrence
 
 __all__ = ["Hm2", "Hm2Conv", "Hm2Dense", "by_count", "hm2_network", "marked_spikes", "refuse_macro"]
 

@@ -26,10 +26,10 @@ from torch import Tensor
 
 from spikeforge.errors import SpikeforgeError
 from train.recipe import Recipe
+from train.refusals import refuse_neuron, refuse_recurrence
 from train.spiking.fire import Record
 from train.spiking.layer import SpikingLayer
 from train.spiking.net import SpikingStack
-from train.spiking.refusals import refuse_neuron, refuse_recurrence
 
 __all__ = ["Lee2016", "lee2016_network"]
 

@@ -14,10 +14,18 @@ from torch import Tensor
 
 from spikeforge.bounds import signed_range
 
-__all__ = ["bias_grid", "step_gradient", "threshold_grid", "weight_grid", "window_gradient"]
+__all__ = [
+    "bias_grid", "start_deviation_lsb", "step_gradient", "threshold_grid", "weight_grid",
+    "window_gradient",
+]  # fmt: skip
 
 
 _BINARY_REACH = 2.0  # LSBs: binary weights that are further from zero stay as they are
+
+
+def start_deviation_lsb(bits: int) -> float:
+    """A weight's standard deviation at the start of a training, in LSBs (2 of 4 bits)."""
+    return 1.0 if bits == 1 else 2.0 * 2.0 ** (bits - 4)
 
 
 def weight_grid(weight: Tensor, step: Tensor, bits: int, rounding: bool) -> Tensor:

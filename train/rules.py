@@ -15,8 +15,8 @@ from train.hm2 import hm2_network
 from train.lee2016 import lee2016_network
 from train.model import SpikingNet, WindowedMlp
 from train.recipe import Recipe
+from train.refusals import refuse_multi_spike, refuse_neuron, refuse_psp, refuse_recurrence
 from train.spiking.net import SpikingStack
-from train.spiking.refusals import refuse_neuron, refuse_recurrence
 from train.st_rsbp import st_rsbp_network
 from train.stdbp_net import stdbp_network
 from train.stidi_net import stidi_network
@@ -29,6 +29,14 @@ __all__ = ["RULES", "build_network"]
 def _windowed(recipe: Recipe) -> SpikingNet:
     """Windowed first-spike neurons, trained straight through their rounding."""
     shape = recipe.network
+    refuse_multi_spike(recipe)
+    refuse_psp(recipe)
+    pooled = [each.pool for each in shape.conv if each.pool > 1]
+    if pooled:
+        raise SpikeforgeError(
+            f"network.conv.pool must be 1 for rule {recipe.rule}, not {pooled[0]}; give the "
+            f"convolution a stride, or take rule stdbp"
+        )
     if shape.extra_steps:
         raise SpikeforgeError(
             f"network.extra_steps must be 0 for rule {recipe.rule}, not {shape.extra_steps}; "
@@ -89,10 +97,5 @@ def build_network(recipe: Recipe) -> SpikingNet:
         raise SpikeforgeError(
             f"rule must be one of {', '.join(RULES)}, not {recipe.rule!r}"
             f"{nearest(recipe.rule, RULES)}"
-        )
-    if recipe.network.psp is not None and recipe.rule != "stidi-bp":
-        raise SpikeforgeError(
-            f"network.psp must be left out for rule {recipe.rule}: its potentials have a shape of "
-            f"their own; take rule stidi-bp"
         )
     return RULES[recipe.rule](recipe)

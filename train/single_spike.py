@@ -13,15 +13,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from spikeforge.errors import SpikeforgeError
 from train.first_spike_pool import FirstSpikePool
 from train.model import SpikingNet
-from train.recipe import NetworkShape, NeuronShape, Recipe
+from train.recipe import Recipe
 from train.stepped import spike_times
 from train.stepped_conv import SteppedConv
 from train.stepped_layer import RAMP, SteppedLayer, Taps
 
-__all__ = ["SingleSpikeNet", "build_stages", "refuse_multi_spike"]
+__all__ = ["SingleSpikeNet", "build_stages"]
 
 _BEHIND_CONVOLUTIONS = 1 / 4  # share of inputs that are expected to spike
 
@@ -105,44 +104,3 @@ def build_stages(
         inputs = outputs
     last = output(inputs, recipe.classes, extra_steps=shape.extra_steps, **options)
     return stages, last
-
-
-def refuse_multi_spike(recipe: Recipe) -> None:
-    """Refuse what neurons that fire once cannot do.
-
-    Raises:
-        SpikeforgeError: Names the field, its value, and what would work.
-    """
-    shape, rule = recipe.network, recipe.rule
-    for each in shape.conv:
-        if each.residual is not None:
-            raise SpikeforgeError(
-                f"network.conv.residual must be left out for rule {rule}, not {each.residual!r}: "
-                f"its neurons fire once; take a multi-spike rule, such as surrogate"
-            )
-    if recipe.training.dropout:
-        raise SpikeforgeError(
-            f"training.dropout must be 0 for rule {rule}, not {recipe.training.dropout}; leave it "
-            f"out"
-        )
-    default = NetworkShape(hidden=(1,))
-    for name in ("recurrent", "input_bits", "votes", "batch_norm"):
-        value = getattr(shape, name)
-        if value != getattr(default, name):
-            raise SpikeforgeError(
-                f"network.{name} must be {str(getattr(default, name)).lower()} for rule {rule}, "
-                f"not {str(value).lower()}: its neurons fire once; leave it out, or take a "
-                f"multi-spike rule, such as surrogate"
-            )
-    if shape.readout != default.readout:
-        raise SpikeforgeError(
-            f"network.readout must be left out for rule {rule}, not {shape.readout}: the first "
-            f"output spike names the class"
-        )
-    for name in NeuronShape.model_fields:
-        value = getattr(shape.neuron, name)
-        if value != getattr(default.neuron, name):
-            raise SpikeforgeError(
-                f"network.neuron.{name} must be left out for rule {rule}, not {value}: its neurons "
-                f"neither leak nor fire twice; take a multi-spike rule, such as surrogate"
-            )

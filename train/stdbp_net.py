@@ -11,7 +11,8 @@ from itertools import pairwise
 from typing import Any
 
 from train.recipe import Recipe
-from train.single_spike import SingleSpikeNet, build_stages, refuse_multi_spike
+from train.refusals import refuse_dropout, refuse_multi_spike, refuse_psp
+from train.single_spike import SingleSpikeNet, build_stages
 from train.stdbp import StdbpConv, StdbpDense, StdbpOutput
 
 __all__ = ["StdbpMlp", "stdbp_network"]
@@ -52,4 +53,6 @@ def stdbp_network(recipe: Recipe) -> SingleSpikeNet:
         SpikeforgeError: If the recipe asks for what this rule cannot do.
     """
     refuse_multi_spike(recipe)
+    refuse_dropout(recipe)
+    refuse_psp(recipe)
     return SingleSpikeNet(*build_stages(recipe, StdbpConv, StdbpDense, StdbpOutput))

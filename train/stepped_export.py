@@ -26,7 +26,7 @@ from spikeforge.schema import (
     Tap,
 )
 from spikeforge.traffic import Traffic
-from train.export_checks import checked_integers, checked_width
+from train.export_checks import checked_integers, checked_width, stored_weight
 from train.first_spike_pool import FirstSpikePool
 from train.stepped import SteppedDense
 from train.stepped_conv import SteppedConv
@@ -121,11 +121,8 @@ def _contract(
     """A layer's entry in the contract, and its tensors by their names there."""
     assert numbers.threshold is not None  # stepped layers fire
     bias, threshold = numbers.bias.numpy(), numbers.threshold.numpy()
-    weight = numbers.weight.numpy().astype(np.int8)
-    if layer.weight_bits == 1:
-        weight = np.minimum(weight, 0)  # 0 stands for +1
     tensors: dict[str, NDArray[np.integer]] = {
-        f"{title}.weight": weight,
+        f"{title}.weight": stored_weight(numbers.weight, layer.weight_bits),
         f"{title}.threshold": threshold,
     }
     bias_bits = 0

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from spikeforge.bounds import signed_range
 from train.crossing import first_crossing, silenced
-from train.quantize import bias_grid, threshold_grid, weight_grid
+from train.quantize import bias_grid, start_deviation_lsb, threshold_grid, weight_grid
 from train.windowed import IntegerLayer
 
 __all__ = ["RAMP", "Response", "SteppedLayer", "Taps", "psp", "tapped"]
@@ -25,12 +25,11 @@ __all__ = ["RAMP", "Response", "SteppedLayer", "Taps", "psp", "tapped"]
 Taps = tuple[tuple[int, int], ...]
 RAMP: Taps = ((0, 1),)
 _EXACT_FLOAT32 = 1 << 24
-# Starting points: mean and deviation of a weight per active input, the threshold in PSPs of a mean
-# current at their highest, and a weight's deviation in LSBs of 4 bits (of 1 bit: in LSBs).
+# Starting points: mean and deviation of a weight per active input, and the threshold in PSPs of a
+# mean current at their highest.
 _START_MEAN = 0.6
 _START_DEVIATION = 0.5
 _START_THRESHOLD = 0.8
-_STEPS_PER_DEVIATION = 2.0
 
 
 def psp(taps: Taps, steps: int) -> list[int]:
@@ -102,7 +101,7 @@ class SteppedLayer(nn.Module, ABC):
         mean, deviation = _START_MEAN / active, _START_DEVIATION / math.sqrt(active)
         self.weight = nn.Parameter(torch.randn(weight_shape) * deviation + mean)
         self.bias = nn.Parameter(torch.zeros(weight_shape[0]), requires_grad=bias)
-        scale = 1.0 if weight_bits == 1 else _STEPS_PER_DEVIATION * 2.0 ** (weight_bits - 4)
+        scale = start_deviation_lsb(weight_bits)
         self.log_step = nn.Parameter(torch.tensor([math.log((deviation + mean) / scale)]))
         count = weight_shape[0] if threshold_per_neuron else 1
         start = math.log(_START_THRESHOLD * max(psp(taps, steps)))

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from spikeforge.errors import SpikeforgeError
 from train.recipe import Recipe
-from train.single_spike import SingleSpikeNet, build_stages, refuse_multi_spike
+from train.refusals import refuse_dropout, refuse_multi_spike
+from train.single_spike import SingleSpikeNet, build_stages
 from train.stidi import StidiConv, StidiDense, StidiOutput, psp_taps
 
 __all__ = ["StidiNet", "desired_times", "stidi_network"]
@@ -57,6 +58,7 @@ def stidi_network(recipe: Recipe) -> StidiNet:
         SpikeforgeError: If the recipe asks for what this rule cannot do.
     """
     refuse_multi_spike(recipe)
+    refuse_dropout(recipe)
     if recipe.training.label_smoothing:
         raise SpikeforgeError(
             f"training.label_smoothing must be 0 for rule {recipe.rule}, not "

@@ -15,15 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from spikeforge.bounds import windowed_range
-from train.quantize import bias_grid, threshold_grid, weight_grid
+from train.quantize import bias_grid, start_deviation_lsb, threshold_grid, weight_grid
 from train.straight_through import StraightThrough
 
 __all__ = ["FiringLayer", "IntegerLayer", "WindowedDense", "WindowedLayer", "WindowedReadout"]
 
 _EXACT_FLOAT32 = 1 << 24
-# Starting points: a weight's standard deviation in LSBs of 4 bits, and the real threshold, at which
-# a new hidden layer's values spread over the window for inputs like MNIST's.
-_STEPS_PER_DEVIATION = 2.0
+# Starting point: the real threshold at which a new hidden layer's values spread over the window for
+# inputs like MNIST's.
 _START_THRESHOLD = 1.6
 
 
@@ -55,7 +54,7 @@ class WindowedLayer(nn.Module, ABC):
         outputs: Number of neurons.
         weight_shape: Its first axis counts the neurons (or channels) with weights of their own,
             each of which has one bias.
-        weight_bits: Width of the weights, 2 to 8.
+        weight_bits: Width of the weights, 1 (-1 and +1) to 8.
         steps: T, of the input window and of the layer's own.
         bias: Learn biases.
     """
@@ -72,7 +71,7 @@ class WindowedLayer(nn.Module, ABC):
         deviation = self._start_deviation(math.prod(weight_shape[1:]))
         self.weight = nn.Parameter(torch.randn(weight_shape) * deviation)
         self.bias = nn.Parameter(torch.zeros(weight_shape[0]), requires_grad=bias)
-        scale = _STEPS_PER_DEVIATION * 2 ** (weight_bits - 4)
+        scale = start_deviation_lsb(weight_bits)
         self.log_step = nn.Parameter(torch.tensor([math.log(deviation / scale)]))
 
     @abstractmethod
@@ -158,7 +157,7 @@ class FiringLayer(WindowedLayer):
         inputs: Number of inputs.
         outputs: Number of neurons.
         weight_shape: As of :class:`WindowedLayer`.
-        weight_bits: Width of the weights, 2 to 8.
+        weight_bits: Width of the weights, 1 (-1 and +1) to 8.
         steps: T, of the input window and of the layer's own.
         bias: Learn biases.
         threshold_per_neuron: Learn one threshold a neuron (or channel) instead of one for the
@@ -226,7 +225,7 @@ class WindowedDense(_Matrix, FiringLayer):
     Args:
         inputs: Number of inputs.
         outputs: Number of neurons.
-        weight_bits: Width of the weights, 2 to 8.
+        weight_bits: Width of the weights, 1 (-1 and +1) to 8.
         steps: T, of the input window and of the layer's own.
         bias: Learn one bias a neuron.
         threshold_per_neuron: Learn one threshold a neuron instead of one for the layer.
@@ -251,7 +250,7 @@ class WindowedReadout(_Matrix):
     Args:
         inputs: Number of inputs.
         outputs: Number of classes.
-        weight_bits: Width of the weights, 2 to 8.
+        weight_bits: Width of the weights, 1 (-1 and +1) to 8.
         steps: T, of the input window.
         bias: Learn one bias a class.
     """

@@ -122,7 +122,7 @@ def test_a_convolutional_network_learns_in_all_its_parameters():
         ({"recurrent": True}, {}, r"network\.recurrent must be false for rule .*, not true: its"),
         ({"input_bits": 4}, {}, r"network\.input_bits must be 0 .* multi-spike rule, such as surr"),
         ({"votes": 3}, {}, r"network\.votes must be 1 for rule .*, not 3"),
-        ({"readout": "spike_count"}, {}, r"readout must be left out .*, not spike_count: the firs"),
+        ({"readout": "spike_count"}, {}, r"readout must be left out .*, not spike_count: its neur"),
         ({"neuron": {"membrane_shift": 3}}, {}, r"neuron\.membrane_shift must be left out .*not 3"),
         ({"conv": [{"channels": 4, "kernel": 3, "residual": "add"}]}, {},
          r"conv\.residual must be left out for rule .*, not 'add': its neurons fire once"),

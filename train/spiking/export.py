@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from spikeforge import __version__
 from spikeforge.bounds import needed_bits, signed_bits, unsigned_bits
@@ -27,7 +27,7 @@ from spikeforge.schema import (
 )
 from spikeforge.shapes import output_size
 from spikeforge.traffic import Traffic, input_traffic, layer_traffic
-from train.export_checks import checked_integers, checked_width
+from train.export_checks import checked_integers, checked_width, stored_weight
 from train.spiking.block import SewBlock
 from train.spiking.layer import SpikingConv, SpikingLayer, SumPool
 from train.spiking.net import InputForm, SpikingStack
@@ -114,7 +114,7 @@ class _Chain:
         self._maps = isinstance(layer, SpikingConv)
         numbers = checked_integers(title, layer)
         tensors: dict[str, NDArray[np.integer]] = {
-            f"{title}.weight": _stored(numbers.weight, layer.weight_bits)
+            f"{title}.weight": stored_weight(numbers.weight, layer.weight_bits)
         }
         bias = numbers.bias.numpy()
         if bias.any():
@@ -122,7 +122,7 @@ class _Chain:
         if numbers.threshold is not None:
             tensors[f"{title}.threshold"] = numbers.threshold.numpy()
         if numbers.recurrent is not None:
-            tensors[f"{title}.recurrent"] = _stored(numbers.recurrent, layer.weight_bits)
+            tensors[f"{title}.recurrent"] = stored_weight(numbers.recurrent, layer.weight_bits)
         widest = _part(title, layer, _neuron(title, layer, tensors))
         current, membrane = needed_bits(widest, tensors, self._sent[self._last])
         widths = {
@@ -156,12 +156,6 @@ class _Chain:
         arriving = [self._sent[name] for name in sources]
         self._sent[layer.name] = layer_traffic(layer, arriving, Schedule.STEPPED)
         self._last = layer.name
-
-
-def _stored(weight: Tensor, bits: int) -> NDArray[np.int8]:
-    """Weights as the contract holds them: of 1 bit, 0 stands for +1."""
-    whole = weight.numpy().astype(np.int8)
-    return whole if bits > 1 else np.minimum(whole, 0)
 
 
 def _neuron(title: str, layer: SpikingLayer, tensors: dict[str, NDArray[np.integer]]) -> NeuronSpec:

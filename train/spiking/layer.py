@@ -15,6 +15,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from spikeforge.errors import SpikeforgeError
+from train.quantize import start_deviation_lsb
 from train.spiking.fire import Rule, fire, integrate
 from train.spiking.grid import integer_weight, round_through
 from train.spiking.neuron import Neuron, Run, run_neurons
@@ -24,11 +25,10 @@ from train.windowed import IntegerLayer
 __all__ = ["SpikingConv", "SpikingDense", "SpikingLayer", "SumPool"]
 
 _EXACT_FLOAT32 = 1 << 24
-# Starting points: mean square of an input, the deviation of V in thresholds at the end of the
-# window, and a weight's deviation in LSBs of 4 bits.
+# Starting points: mean square of an input, and the deviation of V in thresholds at the end of the
+# window.
 _MEAN_SQUARE = 0.1
 _START_DEVIATION = 1.0
-_STEPS_PER_DEVIATION = 2.0
 
 
 class SpikingLayer(nn.Module, ABC):
@@ -70,8 +70,7 @@ class SpikingLayer(nn.Module, ABC):
         self.weight = nn.Parameter(torch.randn(weight_shape) * deviation)
         self.register_parameter("recurrent", None)
         self.bias = nn.Parameter(torch.zeros(weight_shape[0]), requires_grad=bias)
-        scale = _STEPS_PER_DEVIATION * 2.0 ** (weight_bits - 4)
-        start = deviation if weight_bits == 1 else deviation / scale
+        start = deviation / start_deviation_lsb(weight_bits)
         self.log_step = nn.Parameter(torch.tensor([math.log(start)]))
         self.norm = DriveNorm(weight_shape[0]) if batch_norm else None
         own = threshold_per_neuron or batch_norm

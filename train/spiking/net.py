@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from spikeforge.errors import SpikeforgeError
-from train.augment import code, grade
+from train.augment import code_input
 from train.model import SpikingNet
 from train.recipe import NetworkShape, Recipe
+from train.refusals import refuse_dropout, refuse_psp
 from train.spiking.block import SewBlock
 from train.spiking.fire import Rule
 from train.spiking.layer import SpikingConv, SpikingDense, SpikingLayer, SumPool
@@ -47,9 +48,7 @@ class InputForm:
 
     def code(self, pixels: Tensor) -> Tensor:
         """Pixels 0..255 to k or graded values, shape (B, inputs)."""
-        if self.bits:
-            return grade(pixels, self.bits)
-        return code(pixels, self.steps, self.threshold)
+        return code_input(pixels, self.steps, self.bits, self.threshold)
 
     def present(self, k: Tensor) -> Tensor:
         """What arrives in each step, shape (steps, B, channels, height, width)."""
@@ -231,11 +230,8 @@ def _stages(
 
 def _refuse(recipe: Recipe) -> None:
     shape = recipe.network
-    if recipe.training.dropout:
-        raise SpikeforgeError(
-            f"training.dropout must be 0 for rule {recipe.rule}, not {recipe.training.dropout}; "
-            f"leave it out"
-        )
+    refuse_dropout(recipe)
+    refuse_psp(recipe)
     if shape.extra_steps:
         raise SpikeforgeError(
             f"network.extra_steps must be 0 for rule {recipe.rule}, not {shape.extra_steps}; "
