@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -36,11 +37,12 @@ from torch import Tensor
 from spikeforge.errors import SpikeforgeError
 from train.recipe import Recipe
 from train.refusals import refuse_neuron, refuse_recurrence
-from train.spiking.fire import Record
+from train.spiking.fire import Record, run_fused
+from train.spiking.fused import fused
 from train.spiking.grid import integer_weight
 from train.spiking.layer import SpikingConv, SpikingDense, SpikingLayer
 from train.spiking.net import SpikingStack
-from train.spiking.neuron import Neuron, decayed_sum, run_neurons
+from train.spiking.neuron import Neuron, decayed_sum, summed
 
 __all__ = ["Hm2", "Hm2Conv", "Hm2Dense", "by_count", "hm2_network", "marked_spikes", "refuse_macro"]
 
@@ -56,29 +58,33 @@ class Hm2:
     def by_membrane(self, record: Record, by_spikes: Tensor) -> Tensor:
         """As :class:`train.spiking.fire.Rule` says; without the factor of the weights."""
         marks, silent = marked_spikes(record)
-        delta = (by_spikes * marks).sum(0) / marks.sum(0)
-        return by_count(record, delta, marks, silent)
+        weighed = [by * mark for by, mark in zip(by_spikes.unbind(), marks, strict=True)]
+        return by_count(record, summed(weighed) / summed(marks), marks, silent)
 
     def weight_factor(self, record: Record) -> Tensor:
         """By how much the gradient of a neuron's weights is larger, shape (B, ...)."""
-        count = record.spikes.sum(0)
-        ratio = (record.u * record.spikes).sum(0) / count.clamp(min=1)
-        return torch.where(count > 0, ratio, _SILENT_RATIO).add_(1)
+        spikes = record.spikes.unbind()
+        count = summed(spikes)
+        heights = summed([u * s for u, s in zip(record.u.unbind(), spikes, strict=True)])
+        return torch.where(count > 0, heights / count.clamp(min=1), _SILENT_RATIO) + 1
 
 
-def marked_spikes(record: Record) -> tuple[Tensor, Tensor]:
+def marked_spikes(record: Record) -> tuple[list[Tensor], Tensor]:
     """The spikes, and for each silent neuron a mark at the step of its largest V.
 
     Returns:
-        Marks (steps, B, ...), at least one a neuron; and who is silent, bool, (B, ...).
+        Marks of each step (B, ...), at least one a neuron; and 1 where one is silent, (B, ...).
     """
-    silent = record.spikes.sum(0) == 0
-    highest = record.u.argmax(0, keepdim=True)
-    chosen = torch.zeros_like(record.u).scatter_(0, highest, silent.to(record.u.dtype).unsqueeze(0))
-    return chosen.add_(record.spikes), silent
+    spikes = record.spikes.unbind()
+    silent = (summed(spikes) == 0).to(record.u.dtype)
+    highest, where = record.u[0], torch.zeros_like(record.u[0])
+    for at, u in enumerate(record.u.unbind()):
+        where = torch.where(u > highest, float(at), where)
+        highest = torch.maximum(u, highest)
+    return [s + silent * (where == at) for at, s in enumerate(spikes)], silent
 
 
-def by_count(record: Record, delta: Tensor, marks: Tensor, silent: Tensor) -> Tensor:
+def by_count(record: Record, delta: Tensor, marks: Sequence[Tensor], silent: Tensor) -> Tensor:
     """From the gradient by firing counts to that by the membranes' increments.
 
     Args:
@@ -91,16 +97,16 @@ def by_count(record: Record, delta: Tensor, marks: Tensor, silent: Tensor) -> Te
         delta_j times the derivative of a_j / theta_j, in thresholds, shape (steps, B, ...).
     """
     keeps = record.neuron.membrane_keeps
-    worth = torch.where(silent, _SILENT_PSP * delta, delta)
-    result = marks * worth
+    worth = delta * (1 - (1 - _SILENT_PSP) * silent)
+    result: list[Tensor] = []
     later = torch.zeros_like(worth)
     for at in range(len(marks) - 1, -1, -1):
-        here = result[at]
-        here.addcmul_(later, 1 - record.spikes[at])
+        here = marks[at] * worth + later * (1 - record.spikes[at])
         if record.held is not None:
-            here.masked_fill_(record.held[at], 0.0)
+            here = here * (1 - record.held[at])
+        result.append(here)
         later = here * keeps
-    return result
+    return torch.stack(result[::-1])
 
 
 class _Count(torch.autograd.Function):
@@ -111,7 +117,7 @@ class _Count(torch.autograd.Function):
         ctx: Any, drive: Tensor, inputs: Tensor | None, bias: Tensor, theta: Tensor,
         neuron: Neuron, rule: Hm2, rounding: bool,
     ) -> Tensor:  # fmt: skip
-        run = run_neurons(drive, bias, theta, neuron, rounding)
+        run = run_fused(drive, bias, theta, neuron, rounding)
         ctx.save_for_backward(drive, run.membranes, run.spikes, theta)
         ctx.neuron, ctx.rule, ctx.bias_shape, ctx.held = neuron, rule, bias.shape, run.held
         return run.spikes
@@ -119,13 +125,27 @@ class _Count(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         drive, membranes, spikes, theta = ctx.saved_tensors
-        record = Record(membranes / theta, spikes, drive / theta, ctx.neuron, ctx.held)
-        by_v = ctx.rule.by_membrane(record, gradients[0]) / theta
-        by_drive = decayed_sum(by_v, ctx.neuron.current_keeps)
-        factor = ctx.rule.weight_factor(record)
-        by_bias = (by_v.sum(0) * factor).sum_to_size(ctx.bias_shape)
-        by_inputs = by_drive if ctx.needs_input_grad[1] else None
-        return by_drive * factor, by_inputs, by_bias, None, None, None, None
+        record = Record(membranes, spikes, drive, ctx.neuron, ctx.held)
+        by_weights, by_inputs, by_bias = _way_back(
+            record, theta, gradients[0], ctx.rule, ctx.needs_input_grad[1]
+        )
+        by_bias = by_bias.sum_to_size(ctx.bias_shape)
+        return by_weights, by_inputs, by_bias, None, None, None, None
+
+
+@fused
+def _way_back(
+    lsb: Record, theta: Tensor, by_spikes: Tensor, rule: Hm2, read: bool
+) -> tuple[Tensor, Tensor | None, Tensor]:
+    """Gradients by the drive, for weights and (if they are ``read``) inputs, and by each bias.
+
+    ``lsb`` is the record of the forward pass in LSBs.
+    """
+    record = Record(lsb.u / theta, lsb.spikes, lsb.drive / theta, lsb.neuron, lsb.held)
+    by_v = rule.by_membrane(record, by_spikes) / theta
+    by_drive = decayed_sum(by_v, record.neuron.current_keeps)
+    factor = rule.weight_factor(record)
+    return by_drive * factor, by_drive if read else None, summed(by_v.unbind()) * factor
 
 
 class _ToInputs(torch.autograd.Function):

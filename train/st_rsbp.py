@@ -39,7 +39,7 @@ from train.recipe import Recipe
 from train.spiking.fire import Record
 from train.spiking.grid import integer_weight
 from train.spiking.net import SpikingStack
-from train.spiking.neuron import decayed_sum, run_neurons
+from train.spiking.neuron import decayed_sum, run_neurons, summed
 from train.spiking.recurrent import SpikingRecurrent
 
 __all__ = ["StRsbpLayer", "st_rsbp_network"]
@@ -69,11 +69,11 @@ class _Recurrence(torch.autograd.Function):
         layer = ctx.layer
         record = Record(membranes / theta, spikes, membranes, layer.neuron, ctx.held)
         marks, silent = marked_spikes(record)
-        count = marks.sum(0)
-        delta = (gradients[0] * marks).sum(0) / count
+        marked, count = torch.stack(marks), summed(marks)
+        delta = (gradients[0] * marked).sum(0) / count
         gathered = gathered + layer.effect.gathered(spikes, own)
         diagonal = 1 - layer.effect.at(gathered, count) / theta
-        diagonal = diagonal.clamp(min=_LEAST_DIAGONAL).masked_fill(silent, 1.0)
+        diagonal = torch.where(silent > 0, 1.0, diagonal.clamp(min=_LEAST_DIAGONAL))
 
         def swept(value: Tensor) -> tuple[Tensor, Tensor]:
             by_v = by_count(record, value, marks, silent) / theta
@@ -83,7 +83,7 @@ class _Recurrence(torch.autograd.Function):
         by_v, by_drive = swept(value)
         for _ in range(layer.most_sweeps):
             by_own = by_drive[1:] @ own
-            after = (delta + (by_own * marks[:-1]).sum(0) / count) / diagonal
+            after = (delta + (by_own * marked[:-1]).sum(0) / count) / diagonal
             change, value = (after - value).abs().max(), after
             by_v, by_drive = swept(value)
             if change <= layer.tolerance * value.abs().max():

@@ -36,8 +36,8 @@ class Surrogate:
 
     def by_membrane(self, record: Record, by_spikes: Tensor) -> Tensor:
         """As :class:`train.spiking.fire.Rule` says."""
-        distance = (record.u - 1).mul_(math.pi / 2 * _WIDTH)
-        slope = distance.square_().add_(1).reciprocal_().mul_(_WIDTH / 2)
+        distance = (record.u - 1) * (math.pi / 2 * _WIDTH)
+        slope = (distance.square() + 1).reciprocal() * (_WIDTH / 2)
         return through_time(record, slope, by_spikes, slope if self._reset_gradient else None)
 
 
@@ -57,19 +57,16 @@ def through_time(
     """
     neuron, keeps = record.neuron, record.neuron.membrane_keeps
     to_zero = neuron.after_spike is AfterSpike.ZERO
-    result = torch.empty_like(by_spikes)
+    result: list[Tensor] = []
     later = torch.zeros_like(by_spikes[0])  # by V after the reset of this step
     for at in range(len(by_spikes) - 1, -1, -1):
-        spikes = record.spikes[at]
-        if reset_slope is None:
-            total = by_spikes[at] * slope[at]
-        else:
+        total = by_spikes[at] * slope[at]
+        if reset_slope is not None:
             lost = record.u[at] if to_zero else 1.0
-            total = by_spikes[at] * slope[at] - later * lost * reset_slope[at]
-        kept = later * (1 - spikes) if to_zero else later
-        total = total + kept
+            total = total - later * lost * reset_slope[at]
+        total = total + (later * (1 - record.spikes[at]) if to_zero else later)
         if record.held is not None:
-            total = total.masked_fill(record.held[at], 0.0)
-        result[at] = total
-        later = result[at] * keeps
-    return result
+            total = total * (1 - record.held[at])
+        result.append(total)
+        later = total * keeps
+    return torch.stack(result[::-1])

@@ -31,7 +31,7 @@ from torch import Tensor
 
 from train.spiking.fire import Record
 
-__all__ = ["TsslBp", "slow_slope", "trace"]
+__all__ = ["TsslBp", "slow_slope"]
 
 _STEEPEST = 8.0  # steps per threshold
 _WIDTH = 0.2  # of the smooth slope, in thresholds
@@ -42,39 +42,44 @@ class TsslBp:
 
     def by_membrane(self, record: Record, by_spikes: Tensor) -> Tensor:
         """As :class:`train.spiking.fire.Rule` says."""
-        keeps, s = record.neuron.membrane_keeps, record.spikes
-        quick = quick_slope(record) * s
-        silent = trace(record) < (1 - record.neuron.current_keeps) / 4
-        slope = torch.where(silent, slow_slope(record.u), quick)
-        result = by_spikes * slope
-        theta = torch.zeros_like(s[0])
-        for at in range(len(s) - 1, -1, -1):
-            fired, free = s[at], 1 - s[at]
-            inside = (1 - keeps) * record.u[at] * quick[at] + keeps * free
-            result[at] += theta * inside * ~silent[at]
-            theta = result[at] * fired + theta * keeps * free
-        return result
+        keeps, spikes, u = record.neuron.membrane_keeps, record.spikes.unbind(), record.u.unbind()
+        quick = [slope * s for slope, s in zip(quick_slope(record), spikes, strict=True)]
+        least = (1 - record.neuron.current_keeps) / 4
+        silent = [each < least for each in trace(record)]
+        result: list[Tensor] = []
+        theta = torch.zeros_like(u[0])
+        for at in range(len(u) - 1, -1, -1):
+            slope = torch.where(silent[at], slow_slope(u[at]), quick[at])
+            free = 1 - spikes[at]
+            inside = (1 - keeps) * u[at] * quick[at] + keeps * free
+            here = by_spikes[at] * slope + theta * inside * ~silent[at]
+            theta = here * spikes[at] + theta * keeps * free
+            result.append(here)
+        return torch.stack(result[::-1])
 
 
-def quick_slope(record: Record) -> Tensor:
-    """-dt_s/du: steps by which a spike is earlier per threshold of membrane, at most 8."""
-    before = torch.zeros_like(record.u)
-    before[1:] = record.u[:-1] * (1 - record.spikes[:-1])
-    increment = record.u - before
-    return increment.clamp(min=1 / _STEEPEST).reciprocal_()
+def quick_slope(record: Record) -> list[Tensor]:
+    """-dt_s/du in each step: steps by which a spike is earlier per threshold of V, at most 8."""
+    left = torch.zeros_like(record.u[0])
+    result: list[Tensor] = []
+    for u, spikes in zip(record.u.unbind(), record.spikes.unbind(), strict=True):
+        result.append((u - left).clamp(min=1 / _STEEPEST).reciprocal())
+        left = u * (1 - spikes)
+    return result
 
 
-def trace(record: Record) -> Tensor:
-    """The trace of a neuron's own spikes, a[t] = a[t-1] + (s[t] - a[t-1]) / tau_s."""
+def trace(record: Record) -> list[Tensor]:
+    """The trace of a neuron's own spikes, a[t] = a[t-1] + (s[t] - a[t-1]) / tau_s, step by step."""
     keeps = record.neuron.current_keeps
-    result, now = torch.empty_like(record.spikes), torch.zeros_like(record.spikes[0])
-    for at, spikes in enumerate(record.spikes):
+    result: list[Tensor] = []
+    now = torch.zeros_like(record.spikes[0])
+    for spikes in record.spikes.unbind():
         now = keeps * now + (1 - keeps) * spikes
-        result[at] = now
+        result.append(now)
     return result
 
 
 def slow_slope(u: Tensor) -> Tensor:
     """Sigma' at u, in thresholds."""
-    z = ((1 - u) / _WIDTH).clamp_(-8, 8).exp_()
-    return z / (_WIDTH * (1 + z).square_())
+    z = ((1 - u) / _WIDTH).clamp(-8, 8).exp()
+    return z / (_WIDTH * (1 + z).square())

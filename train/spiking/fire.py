@@ -15,9 +15,9 @@ from torch import Tensor
 
 from spikeforge.schema import AfterSpike
 from train.spiking.fused import fused
-from train.spiking.neuron import Neuron, decayed_sum, run_neurons
+from train.spiking.neuron import Neuron, decayed_sum, run_neurons, summed
 
-__all__ = ["Record", "Rule", "fire", "integrate"]
+__all__ = ["Record", "Rule", "fire", "integrate", "run_fused"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Record:
         spikes: 0 or 1.
         drive: What arrived in each step, in thresholds.
         neuron: What the neurons do.
-        held: Where V was held at 0 in a refractory step, bool; None without such steps.
+        held: 1 where V was held at 0 in a refractory step, else 0; None without such steps.
     """
 
     u: Tensor
@@ -62,7 +62,7 @@ class _Fire(torch.autograd.Function):
         ctx: Any, drive: Tensor, bias: Tensor, theta: Tensor, neuron: Neuron, rule: Rule,
         rounding: bool,
     ) -> Tensor:  # fmt: skip
-        run = _run_neurons(drive, bias, theta, neuron, rounding)
+        run = run_fused(drive, bias, theta, neuron, rounding)
         ctx.save_for_backward(drive, run.membranes, run.spikes, theta)
         ctx.neuron, ctx.rule, ctx.bias_shape, ctx.held = neuron, rule, bias.shape, run.held
         return run.spikes
@@ -80,7 +80,7 @@ class _Fire(torch.autograd.Function):
         return by_drive, by_bias, by_theta, None, None, None
 
 
-_run_neurons = fused(run_neurons)
+run_fused = fused(run_neurons)
 
 
 @fused
@@ -93,13 +93,24 @@ def _way_back(
     by_v = rule.by_membrane(record, by_spikes) / theta
     by_theta = None
     if learned:
-        # V / theta is all that counts: a threshold 1 % larger is a drive and bias 1 % smaller.
-        to_zero = neuron.after_spike is AfterSpike.ZERO
-        left = membranes * (1 - spikes) if to_zero else membranes - theta * spikes
-        added = membranes.clone()
-        added[1:] -= neuron.membrane_keeps * left[:-1]
-        by_theta = -(by_v * added / theta).sum(0)
-    return decayed_sum(by_v, neuron.current_keeps), by_v.sum(0), by_theta
+        by_theta = -_gained(by_v, membranes, spikes, theta, neuron) / theta
+    return decayed_sum(by_v, neuron.current_keeps), summed(by_v.unbind()), by_theta
+
+
+def _gained(
+    by_v: Tensor, membranes: Tensor, spikes: Tensor, theta: Tensor, neuron: Neuron
+) -> Tensor:
+    """Sum over the steps of a gradient by V times what V gained in the step, leak included.
+
+    V / theta is all that counts: a threshold 1 % larger is a drive and bias 1 % smaller.
+    """
+    total = by_v[0] * membranes[0]
+    to_zero = neuron.after_spike is AfterSpike.ZERO
+    for at in range(1, len(by_v)):
+        v, fired = membranes[at - 1], spikes[at - 1]
+        left = v * (1 - fired) if to_zero else v - theta * fired
+        total = total + by_v[at] * (membranes[at] - neuron.membrane_keeps * left)
+    return total
 
 
 class _Integrate(torch.autograd.Function):

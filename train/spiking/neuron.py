@@ -9,8 +9,9 @@ then V of a neuron that fired goes to zero or loses theta. A leak is none, all, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -18,7 +19,7 @@ from torch import Tensor
 from spikeforge.schema import AfterSpike, Leak, LeakKind
 from train.recipe import NeuronShape
 
-__all__ = ["Neuron", "Run", "decayed_sum", "run_neurons"]
+__all__ = ["Neuron", "Run", "decayed_sum", "run_neurons", "summed"]
 
 
 _ALL, _NONE = Leak(kind=LeakKind.ALL), Leak()
@@ -75,7 +76,7 @@ class Run:
         membranes: V as compared with the threshold, in LSBs.
         spikes: 0 or 1.
         finals: V after the last step and its reset, shape (B, ...).
-        held: Where V was held at 0 in a refractory step, bool; None without such steps.
+        held: 1 where V was held at 0 in a refractory step, else 0; None without such steps.
     """
 
     membranes: Tensor
@@ -98,12 +99,13 @@ def run_neurons(
         rounding: Leaks round down to whole LSBs, as in hardware.
         feedback: From the neurons' own spikes, (B, ...), to what they add to the next step's drive.
     """
-    membranes, spikes = torch.empty_like(drive), torch.zeros_like(drive)
+    membranes: list[Tensor] = []  # step by step: written into one tensor, they could not be fused
+    spikes: list[Tensor] = []
+    held: list[Tensor] = []
     current, v = torch.zeros_like(drive[0]), torch.zeros_like(drive[0])
     waiting = torch.zeros_like(v) if neuron.refractory else None
-    held = torch.zeros_like(drive, dtype=torch.bool) if neuron.refractory else None
     constant = neuron.current_leak.kind is LeakKind.ALL
-    for at, arriving in enumerate(drive):
+    for at, arriving in enumerate(drive.unbind()):
         if feedback is not None and at:
             arriving = arriving + feedback(spikes[at - 1])
         if constant:
@@ -111,22 +113,22 @@ def run_neurons(
         else:
             current = current - _leak(current, neuron.current_leak, rounding) + arriving
         v = v - _leak(v, neuron.membrane_leak, rounding) + current + bias
-        if waiting is not None and held is not None:
-            held[at] = waiting > 0
-            v = v.masked_fill_(held[at], 0.0)
-        membranes[at] = v
+        if waiting is not None:
+            held.append((waiting > 0).to(v.dtype))
+            v = v * (1 - held[at])
+        membranes.append(v)
         if not neuron.fires:
             continue
-        fired = v >= theta
+        fired = (v >= theta).to(v.dtype)
         if waiting is not None:
-            fired &= waiting <= 0
-            waiting = torch.where(fired, float(neuron.refractory), waiting - 1)
-        spikes[at] = fired
-        if neuron.after_spike is AfterSpike.ZERO:
-            v = v.masked_fill(fired, 0.0)
-        else:
-            v = v - theta * fired
-    return Run(membranes, spikes, v, held)
+            fired = fired * (1 - held[at])
+            waiting = torch.where(fired > 0, float(neuron.refractory), waiting - 1)
+        spikes.append(fired)
+        v = v * (1 - fired) if neuron.after_spike is AfterSpike.ZERO else v - theta * fired
+    return Run(
+        torch.stack(membranes), torch.stack(spikes) if spikes else torch.zeros_like(drive), v,
+        torch.stack(held) if held else None,
+    )  # fmt: skip
 
 
 def decayed_sum(gradient: Tensor, keeps: float) -> Tensor:
@@ -138,12 +140,17 @@ def decayed_sum(gradient: Tensor, keeps: float) -> Tensor:
     """
     if not keeps:
         return gradient
-    result = torch.empty_like(gradient)
+    result: list[Tensor] = []
     later = torch.zeros_like(gradient[0])
-    for at in range(len(gradient) - 1, -1, -1):
-        later = torch.add(gradient[at], later, alpha=keeps)
-        result[at] = later
-    return result
+    for here in reversed(gradient.unbind()):
+        later = here + later * keeps
+        result.append(later)
+    return torch.stack(result[::-1])
+
+
+def summed(steps: Sequence[Tensor]) -> Tensor:
+    """Sum over the steps, one by one: a sum along an axis would be a loop of its own, not fused."""
+    return reduce(torch.add, steps)
 
 
 def _shift(places: int) -> Leak:

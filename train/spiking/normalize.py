@@ -13,10 +13,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from train.spiking.fused import fused
+
 __all__ = ["DriveNorm"]
 
 _MOMENTUM = 0.05  # least share of a batch in the running statistics
 _FLOOR = 1.0  # LSBs squared, added to the variance
+
+
+@fused
+def _moments(drive: Tensor) -> tuple[Tensor, Tensor]:
+    """Variance and mean of each channel, over steps, images and positions."""
+    others = [axis for axis in range(drive.dim()) if axis != 2]
+    return torch.var_mean(drive, others, correction=0)
 
 
 class DriveNorm(nn.Module):
@@ -46,8 +55,7 @@ class DriveNorm(nn.Module):
         """
         if drive.stride(0) == 0:
             drive = drive[:1]  # the same in every step
-        others = [axis for axis in range(drive.dim()) if axis != 2]
-        variance, mean = torch.var_mean(drive, others, correction=0)
+        variance, mean = _moments(drive)
         with torch.no_grad():
             share = self.batches.add_(1).reciprocal().clamp(min=_MOMENTUM)  # the first counts alone
             self.mean.lerp_(mean * step, share)
