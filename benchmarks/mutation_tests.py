@@ -14,7 +14,7 @@ SLOW = ("test_lint.py", "test_verilog.py", "test_memory_cells.py")
 # Files whose own tests are slow: they come last.
 DEAR = ("hw/axi", "hw/memor", "hw/census", "hw/gating", "hw/probe", "hw/verilog")
 _GRAPH = ["tests/hw/graph/test_graph_geometry.py", "tests/hw/graph/test_graph_parts.py"]
-_FRONT = ["tests/hw/scatter/test_scatter_front.py"]
+_FRONT = ["tests/hw/scatter/test_scatter_front.py", "tests/hw/scatter/test_scatter_features.py"]
 _SCAN = ["tests/hw/scatter/test_scan.py"]
 _SIZES = ["tests/hw/scatter/test_sizing.py", "tests/hw/scatter/test_scatter_content.py",
           "tests/hw/graph/test_graph_geometry.py"]  # fmt: skip
@@ -39,6 +39,7 @@ OWN = {
     "hw/readout_rows.py": ["tests/hw/test_readout_steps.py"],
     "hw/section.py": ["tests/hw/test_content.py"],
     "hw/verilog.py": ["tests/hw/test_verilog.py"],
+    "hw/accelerator.py": ["tests/sim/test_load_stream.py"],
     "hw/gating.py": ["tests/sim/test_clock_gating.py"],
     "hw/icg.v": ["tests/sim/test_clock_gating.py"],
     "hw/parameters.py": ["tests/hw/test_content.py"],

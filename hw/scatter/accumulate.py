@@ -131,7 +131,7 @@ class Accumulate(wiring.Component):
         held = Signal(len(banks.store), reset_less=True)
         old = Signal.like(banks.store)
         m.d.comb += [
-            again.eq(adding & (row == op.row) & (bank == word_bank)),
+            again.eq(adding & (row == op.row)),  # of the same bank: a mark takes a cycle between
             banks.load_re.eq(word & ~again),
             banks.load_row.eq(op.row),
             banks.load_bank.eq(word_bank),

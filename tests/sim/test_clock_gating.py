@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from hw.config import configure
+from hw.content import load_bytes
+from hw.interface import interface
 from hw.memory.technology import Technology
 from hw.verilog import generate_verilog
+from sim.build import build_model, prepare_rtl
 from sim.cycles import count_cycles
 from sim.equality import check
 from sim.fuzz import random_case
-from sim.model import Stalls
+from sim.items import pack_items
+from sim.model import Model, Stalls
 from sim.reference import run_reference
 from sim.verify import verify
-from spikeforge.schema import Schedule
+from spikeforge.schema import Residual, Schedule
 
 SEEDS = {
     4: "3 lanes: up to 13 groups; biases everywhere, thresholds a layer and a neuron",
@@ -42,8 +47,6 @@ def test_compiled_rtl_equals_reference_and_cycle_model(compiled, networks, seed,
 
 
 def test_an_idle_accelerator_wakes_up_for_reset_load_and_image(compiled, networks):
-    from hw.content import load_bytes
-
     built = compiled(_gated(networks, 4, 120))
     trace = run_reference(built.network, built.levels)
     with built.model() as model:
@@ -59,6 +62,35 @@ def test_an_idle_accelerator_wakes_up_for_reset_load_and_image(compiled, network
         model.load(load_bytes(built.network, built.config))
         *_, batch = model.run(built.levels[:5])
     assert batch.membranes.tolist() == trace.outputs[:5].tolist()
+
+
+def test_a_load_empties_a_block_that_nothing_else_wakes(tmp_path):
+    """A join that waits for one of its sources stands still, and holds whose turn it is."""
+    case = random_case(48, images=5, widest=8, deepest=2, schedule=Schedule.STEPPED)
+    assert any(isinstance(layer, Residual) for layer in case.network.layers)
+    config = configure(case.network, clock_gating=True)
+    outside = interface(case.network, config)
+    content = load_bytes(case.network, config)
+    library = build_model(prepare_rtl(case.network, config), case.network, config, brief=True)
+    fields = outside.fields["events__payload"]
+    items, _ = pack_items(outside.input, fields, case.inputs[1:2], outside.marks_in)
+    step = items[: np.flatnonzero(items == fields["last"].put(1))[0] + 1]
+    trace = run_reference(case.network, case.inputs)
+    with Model(library, outside, tmp_path) as model:
+        model.load(content)
+        for delay in range(100):  # from the first step's arrival until all is quiet
+            for item in step:
+                model.io.events__payload = int(item)
+                model.io.events__valid = 1
+                while not model.io.events__ready:
+                    model.clock.tick()
+                model.clock.tick()
+            model.io.events__valid = 0
+            model.clock.tick(delay)
+            model.load(content)
+            *_, batch = model.run(case.inputs)
+            assert batch.membranes.tolist() == trace.outputs.tolist(), delay
+            assert batch.classes.tolist() == trace.classes.tolist(), delay
 
 
 @pytest.mark.parametrize("memory", ["load", "init"])

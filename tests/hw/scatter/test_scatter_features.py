@@ -75,7 +75,7 @@ def test_a_pool_keeps_the_largest_level_of_each_window(clocked, kernel, stride, 
 def test_steps_beyond_the_source_are_empty(clocked, stepped_neuron, conv, stalled):
     neuron = stepped_neuron(steps=5)
     make = fb.conv_geometry if conv else fb.dense_geometry
-    shape = (2, 3, 3)
+    shape = (2, 5, 4)  # of a convolution, an event reaches several lines and columns
     g = make(neuron, shape=shape, source=fb.source_of(shape, steps=2))
     rng = np.random.default_rng(7)
     steps = _steps(rng, g, 3)
@@ -154,7 +154,7 @@ def test_taps_replay_earlier_steps(clocked, stepped_neuron, number, steps_in, st
 @pytest.mark.parametrize("conv", [False, True])
 def test_graded_levels_weigh_the_rows(clocked, stepped_neuron, conv, taps, graded):
     make = fb.conv_geometry if conv else fb.dense_geometry
-    shape = (2, 3, 3)
+    shape = (2, 5, 4)  # of a convolution, an event reaches several lines and columns
     g = make(stepped_neuron(steps=3, taps=taps, current_bits=20), shape=shape, graded=graded,
              source=fb.source_of(shape, steps=3, levels=15))  # fmt: skip
     rng = np.random.default_rng(5)
