@@ -42,7 +42,11 @@ OWN = {
     "hw/accelerator.py": ["tests/sim/test_load_stream.py"],
     "hw/gating.py": ["tests/sim/test_clock_gating.py"],
     "hw/icg.v": ["tests/sim/test_clock_gating.py"],
-    "hw/parameters.py": ["tests/hw/test_content.py"],
+    "hw/loader.py": ["tests/sim/test_load_stream.py"],
+    "hw/marked.py": ["tests/sim/test_rtl_coverage.py"],
+    "hw/parameters.py": ["tests/hw/test_content.py", "tests/sim/test_load_stream.py"],
+    "hw/ram.py": ["tests/sim/test_load_stream.py"],
+    "hw/scatter/layer.py": ["tests/sim/test_scatter_counts.py"],
     "hw/probe.py": ["tests/sim/test_activity_counts.py"],
 }  # fmt: skip
 WHOLE = ("tests/sim/test_load_stream.py", "tests/sim/test_activity_counts.py",

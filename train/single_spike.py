@@ -23,6 +23,8 @@ from train.stepped_layer import RAMP, SteppedLayer, Taps
 __all__ = ["SingleSpikeNet", "build_stages"]
 
 _BEHIND_CONVOLUTIONS = 1 / 4  # share of inputs that are expected to spike
+# Of deep networks: every layer waits for the one before it, all in the same few steps.
+_DEEP_THRESHOLD = 0.4
 
 
 class SingleSpikeNet(SpikingNet):
@@ -85,6 +87,8 @@ def build_stages(
         "weight_bits": shape.weight_bits, "steps": shape.steps, "bias": shape.bias,
         "threshold_per_neuron": shape.threshold_per_neuron, "taps": taps,
     }  # fmt: skip
+    if shape.conv:
+        options["start_threshold"] = _DEEP_THRESHOLD
     stages: list[nn.Module] = []
     for each in shape.conv:
         layer = conv(

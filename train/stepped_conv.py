@@ -100,6 +100,7 @@ class SteppedConv(SteppedLayer):
         bias: Learn one bias a channel, a constant current.
         threshold_per_neuron: Learn one threshold a channel instead of one for the layer.
         taps: (delay, gain) of the PSP; a ramp by default.
+        start_threshold: Threshold at the start, in PSPs of a mean current at their highest.
 
     Raises:
         SpikeforgeError: If the kernel does not fit.
@@ -108,7 +109,7 @@ class SteppedConv(SteppedLayer):
     def __init__(
         self, shape: tuple[int, int, int], channels_out: int, kernel: int, *, stride: int = 1,
         padding: int = 0, weight_bits: int = 4, steps: int = 15, bias: bool = True,
-        threshold_per_neuron: bool = False, taps: Taps = RAMP,
+        threshold_per_neuron: bool = False, taps: Taps = RAMP, start_threshold: float = 0.8,
     ) -> None:  # fmt: skip
         channels, height, width = shape
         rows, columns = ((side + 2 * padding - kernel) // stride + 1 for side in (height, width))
@@ -121,7 +122,7 @@ class SteppedConv(SteppedLayer):
             math.prod(shape), channels_out * rows * columns,
             (channels_out, channels, kernel, kernel), weight_bits=weight_bits, steps=steps,
             extra_steps=0, bias=bias, threshold_per_neuron=threshold_per_neuron, taps=taps,
-            active_share=_ACTIVE_SHARE,
+            active_share=_ACTIVE_SHARE, start_threshold=start_threshold,
         )  # fmt: skip
         self.shape, self.map = shape, (channels_out, rows, columns)
         self.kernel, self.stride, self.padding = kernel, stride, padding

@@ -25,11 +25,9 @@ __all__ = ["RAMP", "Response", "SteppedLayer", "Taps", "psp", "tapped"]
 Taps = tuple[tuple[int, int], ...]
 RAMP: Taps = ((0, 1),)
 _EXACT_FLOAT32 = 1 << 24
-# Starting points: mean and deviation of a weight per active input, and the threshold in PSPs of a
-# mean current at their highest.
+# Starting points: mean and deviation of a weight per active input.
 _START_MEAN = 0.6
 _START_DEVIATION = 0.5
-_START_THRESHOLD = 0.8
 
 
 def psp(taps: Taps, steps: int) -> list[int]:
@@ -78,6 +76,7 @@ class SteppedLayer(nn.Module, ABC):
         threshold_per_neuron: One threshold a neuron (or channel) instead of one for the layer.
         taps: (delay, gain) of the PSP.
         active_share: Share of the inputs that are expected to spike.
+        start_threshold: Threshold at the start, in PSPs of a mean current at their highest.
 
     Attributes:
         rule: An autograd function from (times, weight, bias, log_step, log_threshold, layer) to
@@ -91,7 +90,7 @@ class SteppedLayer(nn.Module, ABC):
     def __init__(
         self, inputs: int, outputs: int, weight_shape: tuple[int, ...], *, weight_bits: int,
         steps: int, extra_steps: int, bias: bool, threshold_per_neuron: bool,
-        taps: Taps = RAMP, active_share: float = 1 / 8,
+        taps: Taps = RAMP, active_share: float = 1 / 8, start_threshold: float = 0.8,
     ) -> None:  # fmt: skip
         super().__init__()
         self.inputs, self.outputs, self.weight_bits = inputs, outputs, weight_bits
@@ -104,7 +103,7 @@ class SteppedLayer(nn.Module, ABC):
         scale = start_deviation_lsb(weight_bits)
         self.log_step = nn.Parameter(torch.tensor([math.log((deviation + mean) / scale)]))
         count = weight_shape[0] if threshold_per_neuron else 1
-        start = math.log(_START_THRESHOLD * max(psp(taps, steps)))
+        start = math.log(start_threshold * max(psp(taps, steps)))
         self.log_threshold = nn.Parameter(torch.full((count,), start))
 
     def forward(self, times: Tensor) -> Tensor:

@@ -62,6 +62,14 @@ def test_zero_rows_are_skipped_where_that_saves_a_quarter_of_the_rows(networks, 
     assert configure(network, 2, skip_zero_rows=True).skip_zero_rows
 
 
+def test_weights_of_one_bit_are_never_zero(networks):
+    """A stored 0 stands for +1."""
+    hidden = networks.Numbers(weight=[[0, 0, 0, 0]] * 2, bits=1, threshold=3)
+    readout = networks.Numbers(weight=[[1, 1]] * 2)
+    network = networks.network_of(hidden, readout, input_steps=4)
+    assert not configure(network, 2).skip_zero_rows
+
+
 def test_rows_that_would_be_saved_are_those_of_the_lanes(networks):
     """Every input feeds one of two neurons: with a lane each, half of their rows are zero."""
     hidden = networks.Numbers(weight=[[0, 0, 1, 1], [1, 1, 0, 0]], threshold=3)

@@ -99,6 +99,8 @@ def test_every_layer_but_flatten_is_a_node_that_knows_its_sources(everything):
 def test_events_that_share_an_address_are_counted_along_the_graph(everything):
     schedule, nodes = everything
     by_name = {node.name: node for node in nodes}
+    assert by_name["first"].multiplicity_out == 1
+    assert by_name["first"].most_events == by_name["first"].width
     assert by_name["sum"].multiplicity_out == 2
     assert by_name["mean"].multiplicity_out == 8  # four neurons in a window
     assert by_name["both"].multiplicities == (8, 1)
@@ -175,6 +177,12 @@ def test_marks_ahead_are_the_steps_that_one_path_adds():
     assert marks_ahead("join", forked, steps) == 3  # b adds two steps before c has a's last mark
     at_input = {"a": ("input",), "b": ("input",), "join": ("a", "b")}
     assert marks_ahead("join", at_input, {**steps, "a": 4, "b": 4}) == 1
+
+
+def test_of_several_forks_the_one_furthest_behind_counts():
+    steps = {"input": 4, "a": 4, "b": 6, "c": 6, "d": 6, "join": 6}
+    twice = {"a": ("input",), "b": ("a",), "c": ("b",), "d": ("b", "a"), "join": ("c", "d")}
+    assert marks_ahead("join", twice, steps) == 3
 
 
 def test_memories_of_a_join_hold_whole_steps(everything):
