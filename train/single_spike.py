@@ -23,8 +23,6 @@ from train.stepped_layer import RAMP, SteppedLayer, Taps
 __all__ = ["SingleSpikeNet", "build_stages"]
 
 _BEHIND_CONVOLUTIONS = 1 / 4  # share of inputs that are expected to spike
-# Of deep networks: every layer waits for the one before it, all in the same few steps.
-_DEEP_THRESHOLD = 0.4
 
 
 class SingleSpikeNet(SpikingNet):
@@ -68,7 +66,7 @@ class SingleSpikeNet(SpikingNet):
 
 def build_stages(
     recipe: Recipe, conv: type[SteppedConv], dense: type[Any], output: type[Any],
-    taps: Taps = RAMP,
+    taps: Taps = RAMP, deep_threshold: float = 0.8,
 ) -> tuple[list[nn.Module], Any]:  # fmt: skip
     """The stages of a recipe's network: hidden ones in order, and the output layer.
 
@@ -78,6 +76,8 @@ def build_stages(
         dense: Kind of the hidden fully connected layers.
         output: Kind of the output layer.
         taps: (delay, gain) of all PSPs.
+        deep_threshold: Start of the thresholds of a network with convolutions, in PSPs of a mean
+            current at their highest.
 
     Raises:
         SpikeforgeError: If a kernel or a pool does not fit its map.
@@ -88,7 +88,7 @@ def build_stages(
         "threshold_per_neuron": shape.threshold_per_neuron, "taps": taps,
     }  # fmt: skip
     if shape.conv:
-        options["start_threshold"] = _DEEP_THRESHOLD
+        options["start_threshold"] = deep_threshold
     stages: list[nn.Module] = []
     for each in shape.conv:
         layer = conv(

@@ -17,6 +17,9 @@ from train.stdbp import StdbpConv, StdbpDense, StdbpOutput
 
 __all__ = ["StdbpMlp", "stdbp_network"]
 
+# Every layer waits for the one before it, all in the same few steps: half of a shallow network's.
+_DEEP_THRESHOLD = 0.4
+
 
 class StdbpMlp(SingleSpikeNet):
     """Fully connected ramp neurons, such as 784-400-10; the first output spike names the class.
@@ -55,4 +58,7 @@ def stdbp_network(recipe: Recipe) -> SingleSpikeNet:
     refuse_multi_spike(recipe)
     refuse_dropout(recipe)
     refuse_psp(recipe)
-    return SingleSpikeNet(*build_stages(recipe, StdbpConv, StdbpDense, StdbpOutput))
+    stages = build_stages(
+        recipe, StdbpConv, StdbpDense, StdbpOutput, deep_threshold=_DEEP_THRESHOLD
+    )
+    return SingleSpikeNet(*stages)

@@ -1,0 +1,196 @@
+"""Images a second in training: each rule beside surrogate gradients of two other libraries.
+
+    pip install snntorch; pip install --no-deps spikingjelly loguru    # only for this script
+    python benchmarks/training_speed.py --data DIR --out out/training_speed.json [RECIPE ...]
+
+For every recipe the same layers, steps and batch are built three times: by its own rule as it
+ships, of snnTorch's Leaky neurons (step by step, as that library does it), and of SpikingJelly's
+LIFNode (all steps at once). The two others learn float weights by the arctangent surrogate and
+Adam, with cross-entropy of the summed output membranes or spikes. Timed are whole updates (forward,
+backward, optimizer) on one thread, on the same images, in turns, and the fastest round of each
+counts; augmentation and coding are left out, and so is what the first round compiles. Pools sum in
+all three, but for the first-spike pools of single-spike rules, beside which the others take maxima.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from spikeforge.files import write_atomically
+from train.augment import code_for
+from train.data import load_dataset
+from train.epoch import _update as one_update
+from train.recipe import Recipe, load_recipe
+from train.spiking.fused import fusing
+from train.spiking.net import SpikingStack
+from train.stepped import spike_times
+from train.trainer import start_run
+
+RECIPES = ("mnist-mlp", "mnist-stdbp", "mnist-stidi", "mnist-surrogate", "mnist-tssl-bp",
+           "mnist-hm2-bp", "mnist-lee2016", "mnist-st-rsbp", "mnist-stdbp-cnn", "mnist-stidi-cnn",
+           "mnist-tssl-bp-cnn", "mnist-hm2-bp-cnn", "mnist-bpsta-cnn")  # fmt: skip
+ROUNDS = 3
+UPDATES = 6
+BETA = 0.875  # the others' leak
+
+
+def presented(recipe: Recipe, k: Tensor) -> Tensor:
+    """What arrives in each step, shape (steps, B, ...), as the recipe's own network has it."""
+    net = start_run(recipe).model
+    if isinstance(net, SpikingStack):
+        return net.form.present(k).contiguous() * net.form.scale
+    steps = recipe.network.steps
+    times = spike_times(k, steps)
+    maps = times.view(len(k), *recipe.input_shape)
+    return torch.stack([(maps == step).float() for step in range(steps)])
+
+
+def stages(recipe: Recipe, neuron: Callable[[], nn.Module]) -> list[nn.Module]:
+    """Layers and neurons of the recipe's network; SEW blocks and feedback are not among them."""
+    shape, found = recipe.network, []
+    (channels, height, width) = recipe.input_shape
+    for each in shape.conv:
+        found += [nn.Conv2d(channels, each.channels, each.kernel, each.stride, each.padding),
+                  neuron()]  # fmt: skip
+        height, width = (
+            (side + 2 * each.padding - each.kernel) // each.stride + 1 for side in (height, width)
+        )
+        channels = each.channels
+        if each.pool > 1:
+            single = shape.input_bits == 0
+            found.append(nn.MaxPool2d(each.pool) if single else nn.AvgPool2d(each.pool))
+            height, width = height // each.pool, width // each.pool
+    found.append(nn.Flatten())
+    widths = [channels * height * width, *shape.hidden, recipe.classes * shape.votes]
+    for inputs, outputs in pairwise(widths):
+        found += [nn.Linear(inputs, outputs), neuron()]
+    return found
+
+
+def snntorch_network(recipe: Recipe) -> Callable[[Tensor], Tensor]:
+    """Scores (B, classes) of steps (T, B, ...): summed membranes of the last layer."""
+    import snntorch
+    from snntorch import surrogate
+
+    def leaky() -> nn.Module:
+        return snntorch.Leaky(beta=BETA, spike_grad=surrogate.atan())
+
+    network = nn.ModuleList(stages(recipe, leaky))
+
+    def scores(x: Tensor) -> Tensor:
+        state = {at: part.init_leaky() for at, part in enumerate(network)
+                 if isinstance(part, snntorch.Leaky)}  # fmt: skip
+        total: Tensor | float = 0.0
+        for here in x:
+            for at, part in enumerate(network):
+                if at in state:
+                    here, state[at] = part(here, state[at])
+                else:
+                    here = part(here)
+            total = total + state[len(network) - 1]
+        assert isinstance(total, Tensor)
+        return total.view(len(total), recipe.classes, -1).mean(2)
+
+    scores.network = network  # type: ignore[attr-defined]
+    return scores
+
+
+def spikingjelly_network(recipe: Recipe) -> Callable[[Tensor], Tensor]:
+    """Scores (B, classes) of steps (T, B, ...): summed spikes of the last layer."""
+    from spikingjelly.activation_based import functional, neuron, surrogate
+
+    def lif() -> nn.Module:
+        return neuron.LIFNode(tau=1 / (1 - BETA), surrogate_function=surrogate.ATan(),
+                              detach_reset=True, step_mode="m")  # fmt: skip
+
+    network = nn.ModuleList(stages(recipe, lif))
+
+    def scores(x: Tensor) -> Tensor:
+        steps, count = x.shape[:2]
+        for part in network:
+            if isinstance(part, neuron.LIFNode):
+                x = part(x)
+            else:  # layers without memory see all steps as one batch
+                rows = part(x.flatten(0, 1))
+                x = rows.view(steps, count, *rows.shape[1:])
+        functional.reset_net(network)
+        total = x.sum(0)
+        return total.view(count, recipe.classes, -1).mean(2)
+
+    scores.network = network  # type: ignore[attr-defined]
+    return scores
+
+
+def theirs(scores: Callable[[Tensor], Tensor], x: Tensor, labels: Tensor) -> Callable[[], None]:
+    """One update of another library's network."""
+    optimizer = torch.optim.Adam(scores.network.parameters(), lr=1e-3)  # type: ignore[attr-defined]
+
+    def update() -> None:
+        loss = nn.functional.cross_entropy(scores(x), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return update
+
+
+def measure(recipe: Recipe, images: Tensor, labels: Tensor) -> dict[str, float]:
+    """Images a second by library."""
+    batch = recipe.training.batch_size
+    k, labels = code_for(recipe.network, images[:batch].flatten(1).float()), labels[:batch]
+    state = start_run(recipe)
+    state.model.train()
+    x = presented(recipe, k)
+    if not recipe.network.conv:
+        x = x.flatten(2)
+    updates = {
+        "spikeforge": lambda: one_update(state, recipe, k, labels),
+        "snntorch": theirs(snntorch_network(recipe), x, labels),
+        "spikingjelly": theirs(spikingjelly_network(recipe), x, labels),
+    }
+    best = dict.fromkeys(updates, 0.0)
+    with fusing(True):
+        for round_ in range(ROUNDS + 1):  # the first is not timed: it compiles
+            for name, update in updates.items():
+                begun = time.perf_counter()
+                for _ in range(UPDATES if round_ else 2):
+                    update()
+                if round_:
+                    rate = UPDATES * batch / (time.perf_counter() - begun)
+                    best[name] = max(best[name], rate)
+    return best
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipes", nargs="*", default=list(RECIPES), metavar="RECIPE")
+    parser.add_argument("--data", type=Path, help="folder with MNIST's IDX files")
+    parser.add_argument("--out", type=Path, default=Path("out/training_speed.json"))
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    part = load_dataset(options.data).training
+    images, labels = torch.from_numpy(part.images), torch.from_numpy(part.labels).long()
+    rows = {}
+    print(f"{'images/s':<20} {'spikeforge':>10} {'snntorch':>10} {'spikingjelly':>12}  ratio")
+    for name in options.recipes:
+        found = measure(load_recipe(name), images, labels)
+        ratio = found["spikeforge"] / max(found["snntorch"], found["spikingjelly"])
+        rows[name] = {**found, "ratio": ratio}
+        print(f"{name:<20} {found['spikeforge']:10.0f} {found['snntorch']:10.0f} "
+              f"{found['spikingjelly']:12.0f}  {ratio:.2f}", flush=True)  # fmt: skip
+    record = {"cores": os.cpu_count(), "python": platform.python_version(), "recipes": rows}
+    write_atomically(options.out, json.dumps(record, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
