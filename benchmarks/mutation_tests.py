@@ -42,6 +42,7 @@ OWN = {
     "hw/accelerator.py": ["tests/sim/test_load_stream.py"],
     "hw/gating.py": ["tests/sim/test_clock_gating.py"],
     "hw/icg.v": ["tests/sim/test_clock_gating.py"],
+    "hw/interface.py": ["tests/sim/test_load_stream.py"],
     "hw/loader.py": ["tests/sim/test_load_stream.py"],
     "hw/marked.py": ["tests/sim/test_rtl_coverage.py"],
     "hw/parameters.py": ["tests/hw/test_content.py", "tests/sim/test_load_stream.py"],

@@ -51,6 +51,9 @@ class AxiAccelerator(wiring.Component):
         m_axis_*: AXI4-Stream master: the payload of its ``result``, filled up with copies of the
             highest bit, the sign of the membrane; TLAST on the class.
 
+    Attributes:
+        load_length: Bytes of content that a load takes; 0 where none is loaded.
+
     The streams take a beat a cycle and add a cycle each to the accelerator's latency. No output
     depends on an input of the same cycle.
     """
@@ -59,7 +62,7 @@ class AxiAccelerator(wiring.Component):
         self.outside = interface(network, config)
         self.registers = register_bank(self.outside)
         self._rules = input_rules(network, self.outside)
-        self._length = len(load_bytes(network, config)) if self.outside.loadable else 0
+        self.load_length = len(load_bytes(network, config)) if self.outside.loadable else 0
         self._result_bits = self._width("result__payload")
         lite = axi_lite(address_width(self.registers)).members
         members: dict[str, Any] = {"aclk": In(1), "aresetn": In(1)}
@@ -86,11 +89,11 @@ class AxiAccelerator(wiring.Component):
         values: dict[str, Any] = {
             "identity": ports["identity"], "status": status.word,
             "layers": Const(sum(name.startswith("probe_") for name in ports), 32),
-            "load_length": Const(self._length, 32),
+            "load_length": Const(self.load_length, 32),
             **self._add_counters(m, ports, gate, status),
         }  # fmt: skip
         if self.outside.loadable:
-            m.submodules.load = load = ResetInserter(status.reset)(LoadPort(self._length))
+            m.submodules.load = load = ResetInserter(status.reset)(LoadPort(self.load_length))
             values |= {"content": Mux(status.loaded, load.content, 0), "load_count": load.count}
         m.submodules.bank = bank = RegisterBank(self.registers, frozenset(values))
         m.d.comb += [getattr(bank, f"value_{key}").eq(value) for key, value in values.items()]
@@ -210,6 +213,6 @@ class AxiAccelerator(wiring.Component):
             bank.wait.eq(load.busy),
             status.drop.eq(status.reset | begins),
             status.loading.eq(
-                (load.count != 0) & (load.count != self._length) & (status.load_error == 0)
+                (load.count != 0) & (load.count != self.load_length) & (status.load_error == 0)
             ),
         ]

@@ -1,8 +1,16 @@
 from __future__ import annotations
 
+import re
+
+import pytest
+from amaranth.back import rtlil
+
+from hw.accelerator import Accelerator
 from hw.census import take_inventory
 from hw.config import configure
 from hw.inventory import Memory, MemoryKind
+from hw.verilog import generate_rtlil
+from sim.fuzz import random_case
 
 
 def _tiny(networks, lanes):
@@ -33,12 +41,6 @@ def test_flip_flops_of_blocks_counted_by_hand(networks):
 
 def test_no_flip_flop_is_lost_or_counted_twice(networks):
     """The blocks' sum is the sum of all flip-flops of the netlist."""
-    import re
-
-    from amaranth.back import rtlil
-
-    from hw.accelerator import Accelerator
-
     case = networks.random_case(13, images=2)
     text = rtlil.convert(Accelerator(case.network, case.config), name="accelerator")
     cells = [cell for cell in re.split(r"\n  cell ", text) if cell.startswith("$dff ")]
@@ -61,6 +63,22 @@ def test_memories_by_hand(networks):
         Memory(name="output_bias", block="output.bias_memory", kind=MemoryKind.PARAMETERS,
                width_bits=4, depth=1, ports=1),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [3, 5, 8, 13, 30, 44])
+def test_events_and_state_lie_in_the_memories_of_the_rtl(seed):
+    """Width and depth of each, for any network (content has one port, and whole bytes)."""
+    case = random_case(seed, images=2, widest=12)
+    config = configure(case.network)
+    text = generate_rtlil(case.network, config)
+    found = []
+    for cell in re.split(r"\n  cell ", text):
+        if cell.startswith("\\spikeforge_ram "):
+            given = dict(re.findall(r"parameter \\(WIDTH|DEPTH|PORTS) (\d+)", cell))
+            if given["PORTS"] == "2":
+                found.append((int(given["WIDTH"]), int(given["DEPTH"])))
+    memories = [m for m in take_inventory(case.network, config).memories if m.ports == 2]
+    assert sorted(found) == sorted((m.width_bits, m.depth) for m in memories)
 
 
 def test_memories_blocks_exist_among_the_blocks(networks):
