@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from spikeforge.files import write_atomically
 from train.augment import code_for
 from train.data import load_dataset
-from train.epoch import _update as one_update
+from train.epoch import train_batch
 from train.recipe import Recipe, load_recipe
 from train.spiking.fused import fusing
 from train.spiking.net import SpikingStack
@@ -154,7 +154,7 @@ def measure(recipe: Recipe, images: Tensor, labels: Tensor) -> dict[str, float]:
     if not recipe.network.conv:
         x = x.flatten(2)
     updates = {
-        "spikeforge": lambda: one_update(state, recipe, k, labels),
+        "spikeforge": lambda: train_batch(state, recipe, k, labels),
         "snntorch": theirs(snntorch_network(recipe), x, labels),
         "spikingjelly": theirs(spikingjelly_network(recipe), x, labels),
     }

@@ -15,7 +15,7 @@ from train.recipe import Recipe
 from train.schedule import AVERAGE_EVERY, Cycle, updates_per_epoch
 from train.sparsity import Pruning
 
-__all__ = ["run_epoch"]
+__all__ = ["run_epoch", "train_batch"]
 
 _CHUNK_IMAGES = 1_024  # distorted at once, which is cheaper than batch by batch
 
@@ -51,7 +51,7 @@ def run_epoch(
     for chunk, k in zip(chunks, _coded(recipe, augmenter, images, chunks), strict=True):
         for batch, targets in zip(k.split(size), labels[chunk].split(size), strict=True):
             cycle.set(update)
-            total += _update(state, recipe, batch, targets)
+            total += train_batch(state, recipe, batch, targets)
             if pruning is not None:
                 pruning.apply(state.model)
             update += 1
@@ -81,7 +81,15 @@ def _coded(
         yield ready.result()
 
 
-def _update(state: RunState, recipe: Recipe, k: Tensor, targets: Tensor) -> Tensor:
+def train_batch(state: RunState, recipe: Recipe, k: Tensor, targets: Tensor) -> Tensor:
+    """Make one update, in place; returns the loss.
+
+    Args:
+        state: The run; its model and optimizer move.
+        recipe: The loss.
+        k: Coded images, shape (B, inputs).
+        targets: Classes, int64, shape (B,).
+    """
     model, training = state.model, recipe.training
     assert isinstance(model, SpikingNet)
     scores, activity = model.scores(k)
