@@ -9,7 +9,7 @@ import pytest
 from amaranth.back import verilog
 
 from deploy.power import load_profile
-from hw.memory.sg13g2 import MACROS
+from hw.memory.sg13g2 import MACROS, sg13g2_models
 from hw.memory.technology import BuildPlatform, Technology
 from hw.ram import Ram, ram_composition, ram_verilog
 from sim.verilator import build_shared_library
@@ -164,3 +164,24 @@ def test_macros_are_those_of_the_power_profile():
     }
     assert ours.items() <= known.items()
     assert known.keys() - ours.keys() == {"RM_IHPSG13_1P_8192x32_c4"}
+
+
+@pytest.mark.parametrize(
+    ("ports", "cell"), [(ports, cell) for ports, cells in MACROS.items() for cell in cells],
+    ids=lambda value: getattr(value, "name", value),
+)  # fmt: skip
+def test_a_macros_model_has_the_pins_of_the_macro(ports, cell):
+    """Data and masks of its width, addresses of its depth, once a port and once for its test."""
+    text = sg13g2_models(f"{cell.name} ram (")
+    head = text[text.index(f"module {cell.name} (") :]
+    head = head[: head.index(");")]
+    data, address = f"[{cell.width - 1}:0]", f"[{cell.depth.bit_length() - 2}:0]"
+    assert 1 << cell.depth.bit_length() - 1 == cell.depth
+    for letter in "AB"[:ports]:
+        for pin in ("DIN", "BM", "BIST_DIN", "BIST_BM"):
+            assert f"input wire {data} {letter}_{pin}" in head
+        assert f"output wire {data} {letter}_DOUT" in head
+        for pin in ("ADDR", "BIST_ADDR"):
+            assert f"input wire {address} {letter}_{pin}" in head
+    assert f"{'AB'[ports - 1]}_DOUT" in head
+    assert ("B_DOUT" in head) is (ports == 2)
