@@ -9,7 +9,7 @@ random networks that reach its place (:mod:`oracle`; part of ``tests/sim/test_ra
 the tests of its own file, those of its folder, more networks, then whole accelerators. What no
 test finds survives, and needs a test or a reason why it changes nothing:
 ``benchmarks/mutants_equivalent.json`` holds the reasons. The record is written after every mutant;
-running again goes on from there, and with ``--again`` tries survivors once more. ``--list`` takes
+running again goes on from there, and with ``--again`` tries survivors without a reason once more. ``--list`` takes
 mutants by hand: ``{"path", "old", "new", "why"}``, where ``old`` occurs once in its file.
 """
 
@@ -180,12 +180,12 @@ def main() -> None:
     options = parser.parse_args()
     chosen = by_hand(options.list) if options.list else choose(ROOT, options.count, options.seed)
     rows = json.loads(options.out.read_text())["mutants"] if options.out.exists() else []
+    reasons = json.loads(EQUIVALENT.read_text()) if EQUIVALENT.exists() else []
     if options.again:
-        rows = [row for row in rows if row["caught"]]
+        rows = [row for row in rows if row["caught"] or reason(row, reasons)]
     known = {(row["path"], row["begin"], row["new"], row["old"]) for row in rows}
     left = [m for m in chosen if (m.path, m.begin, m.new, m.old) not in known]
     left.sort(key=lambda mutant: mutant.path.startswith(DEAR))  # quick ones first
-    reasons = json.loads(EQUIVALENT.read_text()) if EQUIVALENT.exists() else []
     cache = options.out.resolve().parent / "mutants-cache"
     reach = options.reach.resolve()
     task = partial(attempt, reach=reach, cache=cache, narrow=options.narrow)

@@ -12,7 +12,7 @@ from typing import Any
 from amaranth import ClockDomain, ClockSignal, DomainRenamer, Instance, Module, ResetSignal, Signal
 from amaranth.hdl import Value
 
-__all__ = ["add_gated", "gating_verilog"]
+__all__ = ["add_gated", "clock_enable", "gating_verilog"]
 
 _CELL = "spikeforge_icg"
 
@@ -35,12 +35,15 @@ def add_gated(m: Module, name: str, block: Any, *, active: Value, clear: Value) 
     domain = ClockDomain(f"{name}_gated", local=True)
     m.domains += domain
     m.submodules[name] = DomainRenamer(domain.name)(block)
+    m.d.comb += domain.rst.eq(ResetSignal())
+    enable = clock_enable(m, name, active=active, clear=clear)
+    m.submodules[f"_icg_{name}"] = Instance(
+        _CELL, i_clk=ClockSignal(), i_enable=enable, o_gated=domain.clk
+    )
+
+
+def clock_enable(m: Module, name: str, *, active: Value, clear: Value) -> Value:
+    """When the clock of a block runs; arguments as of :func:`add_gated`."""
     cleared = Signal(name=f"{name}_cleared")
     m.d.sync += cleared.eq(clear)
-    m.d.comb += domain.rst.eq(ResetSignal())
-    m.submodules[f"_icg_{name}"] = Instance(
-        _CELL,
-        i_clk=ClockSignal(),
-        i_enable=ResetSignal() | (clear & ~cleared) | active,
-        o_gated=domain.clk,
-    )
+    return ResetSignal() | (clear & ~cleared) | active
