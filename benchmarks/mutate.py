@@ -9,8 +9,9 @@ random networks that reach its place (:mod:`oracle`; part of ``tests/sim/test_ra
 the tests of its own file, those of its folder, more networks, then whole accelerators. What no
 test finds survives, and needs a test or a reason why it changes nothing:
 ``benchmarks/mutants_equivalent.json`` holds the reasons. The record is written after every mutant;
-running again goes on from there, and with ``--again`` tries survivors without a reason once more. ``--list`` takes
-mutants by hand: ``{"path", "old", "new", "why"}``, where ``old`` occurs once in its file.
+running again goes on from there, and with ``--again`` tries survivors without a reason once more.
+``--list`` takes mutants by hand: ``{"path", "old", "new", "why"}``, where ``old`` occurs once in
+its file.
 """
 
 from __future__ import annotations

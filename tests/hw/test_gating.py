@@ -8,9 +8,8 @@ from hw.gating import clock_enable
 
 
 class Enable(wiring.Component):
-    active: In(1)
-    clear: In(1)
-    enable: Out(1)
+    def __init__(self):
+        super().__init__({"active": In(1), "clear": In(1), "enable": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
