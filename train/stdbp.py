@@ -11,8 +11,8 @@ inside a step follows by interpolation, exactly, and so do its gradients. An out
 that real time to the loss; a hidden one spikes in the whole step, and rounding up to it counts as
 the identity. Of this project's own making: the slope counts as at least 0.05 theta; an output
 neuron that stays silent counts as crossing 2 (theta - V) / theta steps after its last one, so it
-keeps a gradient; a silent hidden neuron has none, but a hidden layer that is silent for a whole
-batch draws all its V towards theta.
+keeps a gradient; a silent hidden neuron has none, but one (or a channel of a convolution) that is
+silent for a whole batch draws its V towards theta: else half of a deep network dies on the way.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from train.stepped import SteppedDense
 from train.stepped_conv import SteppedConv
 from train.stepped_layer import SteppedLayer
 
-__all__ = ["StdbpConv", "StdbpDense", "StdbpOutput", "by_bias_current"]
+__all__ = ["StdbpConv", "StdbpDense", "StdbpOutput", "by_bias_current", "wakened"]
 
 _LEAST_SLOPE = 0.05  # in thresholds per step
 _SILENT_STEPS = 2.0  # that a silent output neuron is late, per threshold of missing V
@@ -74,8 +74,8 @@ class _SpikeTimes(torch.autograd.Function):
             late = (by_time * ~fired).mul_(_SILENT_STEPS).div_(theta)
             by_v[-1] -= late
             by_theta += late * (here / theta)
-        elif not fired.any():
-            by_v[-1] -= 1 / (theta * len(by_time))
+        else:
+            by_v[-1] -= wakened(fired) / theta
         by_times = None
         if ctx.needs_input_grad[0]:
             # Every spike up to that step is in the causal set, that step's own as a whole. A spike
@@ -91,6 +91,18 @@ class _SpikeTimes(torch.autograd.Function):
         if theta.numel() == 1:
             by_log_threshold = by_log_threshold.sum(0, keepdim=True)
         return by_times, by_weight, by_bias, by_log_step, by_log_threshold, None
+
+
+def wakened(fired: Tensor) -> Tensor:
+    """By how much, in thresholds, V of neurons that stay silent for a whole batch is drawn up.
+
+    Args:
+        fired: Who fired, bool, shape (rows, neurons); in a convolution a channel is one neuron.
+
+    Returns:
+        1 / rows for each silent neuron, else 0; shape (neurons,).
+    """
+    return (~fired.any(0)).to(torch.float32) / len(fired)
 
 
 def by_bias_current(by_v: Tensor) -> Tensor:
