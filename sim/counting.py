@@ -22,7 +22,7 @@ def activity_of(
     images: int,
     interval_cycles: float,
     latency_cycles: float,
-    readout: Readout | None = None,
+    readout: Readout,
 ) -> Activity:
     """Sum up what the probes of a run counted.
 
@@ -47,9 +47,8 @@ def activity_of(
         _count_memories(layer, count, reads, writes)
         operations += _integration(layer, count)
         operations += _firing(layer, count) if layer.fires else _reading_out(layer, count)
-    if readout is not None:
-        for memory in readout_memories(layers[-1], readout):  # at most once a row
-            reads[memory.name] = writes[memory.name] = count["compared"]
+    for memory in readout_memories(layers[-1], readout):  # at most once a row
+        reads[memory.name] = writes[memory.name] = count["compared"]
     return Activity(
         images=images, interval_cycles=interval_cycles, latency_cycles=latency_cycles,
         reads_per_image=reads, writes_per_image=writes, operations=tuple(operations),

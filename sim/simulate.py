@@ -226,7 +226,9 @@ def _compare(job: _Job, shares: list[Ints], runs: list[_Run], build_seconds: flo
         trace=trace, classes=classes, latency_cycles=latency, interval_cycles=interval,
         bound_cycles=bound_cycles(layers, trace), class_mismatches=int(wrong_class.sum()),
         cycle_mismatches=int(wrong_cycle.sum()), message=messages[0] if messages else "",
-        activity=activity_of(layers, counts, images, mean_interval, float(latency.mean())),
+        activity=activity_of(
+            layers, counts, images, mean_interval, float(latency.mean()), trace.readout
+        ),
         rows_read=float(counts[:, PROBE_FIELDS.index("row_read")].max() / images),
         cycles_per_second=cycles / sum(run.seconds for run in runs), build_seconds=build_seconds,
     )  # fmt: skip

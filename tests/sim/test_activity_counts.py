@@ -3,10 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hw.census import take_inventory
+from hw.config import configure
+from hw.geometry import geometry
 from hw.layer import PROBE_FIELDS
+from hw.scatter.geometry import ScatterGeometry
 from sim.activity import OperationKind
 from sim.counting import activity_of
+from sim.fuzz import random_case
 from sim.reference import run_reference
+from spikeforge.schema import ReadoutKind, Schedule
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +41,9 @@ def test_work_of_two_images_counted_by_hand(two_images):
 
 @pytest.fixture(scope="module")
 def activity(tiny, two_images):
-    return activity_of(tiny.interface.layers, two_images.counts, 2, 12.5, 30.0)
+    return activity_of(
+        tiny.interface.layers, two_images.counts, 2, 12.5, 30.0, tiny.network.readout
+    )
 
 
 def test_memory_accesses_an_image(activity):
@@ -74,7 +82,6 @@ def test_operations_an_image(activity, tiny):
 
 def test_reads_of_random_networks_are_events_times_groups(networks):
     """The sums, on counters made from the reference as the probes make them."""
-    from hw.geometry import geometry
 
     for seed in range(30):
         case = networks.random_case(seed, images=20)
@@ -85,7 +92,7 @@ def test_reads_of_random_networks_are_events_times_groups(networks):
         for row, layer, levels in zip(counts, layers, arriving, strict=True):
             row[PROBE_FIELDS.index("row_read")] = np.count_nonzero(levels) * layer.groups
             row[PROBE_FIELDS.index("handover")] = 20 * layer.groups
-        activity = activity_of(layers, counts, 20, 1.0, 1.0)
+        activity = activity_of(layers, counts, 20, 1.0, 1.0, case.network.readout)
         for layer, levels in zip(layers, arriving, strict=True):
             events = np.count_nonzero(levels) / 20
             rows = activity.reads_per_image[f"{layer.name}_weight"]
@@ -96,3 +103,24 @@ def test_reads_of_random_networks_are_events_times_groups(networks):
             memories = {key for key in activity.reads_per_image if key.startswith(layer.name + "_")}
             assert (f"{layer.name}_bias" in memories) == (layer.bias_bits > 0)
             assert (f"{layer.name}_events" in memories) == (layer.groups > 1)
+
+
+@pytest.mark.parametrize("kind", ReadoutKind)
+def test_every_memory_has_its_accesses_whatever_the_readout(kind):
+    """With a lane each, so that the output has several rows; what cannot be told apart is left."""
+    for seed in range(12):
+        network = random_case(
+            seed, images=2, widest=8, schedule=Schedule.STEPPED, readout=kind
+        ).network
+        config = configure(network, 1)
+        layers = geometry(network, config)
+        counts = np.ones((len(layers), len(PROBE_FIELDS)), np.uint64)
+        activity = activity_of(layers, counts, 1, 1.0, 1.0, network.readout)
+        told_apart = [
+            layer.name for layer in layers
+            if not isinstance(layer, ScatterGeometry)
+            or bool(layer.taps) + bool(layer.recurrent_bits) + bool(layer.skip_rows) <= 1
+        ]  # fmt: skip
+        for memory in take_inventory(network, config).memories:
+            if memory.block.split(".")[0] in [*told_apart, "_readout"]:
+                assert memory.name in activity.reads_per_image, (seed, memory.name)
