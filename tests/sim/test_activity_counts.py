@@ -82,7 +82,6 @@ def test_operations_an_image(activity, tiny):
 
 def test_reads_of_random_networks_are_events_times_groups(networks):
     """The sums, on counters made from the reference as the probes make them."""
-
     for seed in range(30):
         case = networks.random_case(seed, images=20)
         layers = geometry(case.network, case.config)
