@@ -20,6 +20,7 @@ __all__ = ["fused", "fusing"]
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _state = {"on": False}
+_SHAPES = 64  # of one function that are compiled; beyond its limit torch would run it as it is
 
 
 @contextmanager
@@ -28,7 +29,8 @@ def fusing(on: bool) -> Iterator[None]:
     before = _state["on"]
     _state["on"] = on
     try:
-        yield
+        with torch._dynamo.config.patch(recompile_limit=_SHAPES):
+            yield
     finally:
         _state["on"] = before
 
