@@ -1,6 +1,6 @@
 """Images a second in training: each rule beside surrogate gradients of two other libraries.
 
-    pip install snntorch; pip install --no-deps spikingjelly loguru    # only for this script
+    pip install snntorch; pip install --no-deps spikingjelly loguru tqdm    # only for this script
     python benchmarks/training_speed.py --data DIR --out out/training_speed.json [RECIPE ...]
 
 For every recipe the same layers, steps and batch are built three times: by its own rule as it

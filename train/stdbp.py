@@ -28,7 +28,7 @@ from train.stepped import SteppedDense
 from train.stepped_conv import SteppedConv
 from train.stepped_layer import SteppedLayer
 
-__all__ = ["StdbpConv", "StdbpDense", "StdbpOutput", "by_bias_current", "wakened"]
+__all__ = ["StdbpConv", "StdbpDense", "StdbpOutput", "by_bias_current"]
 
 _LEAST_SLOPE = 0.05  # in thresholds per step
 _SILENT_STEPS = 2.0  # that a silent output neuron is late, per threshold of missing V
@@ -75,7 +75,7 @@ class _SpikeTimes(torch.autograd.Function):
             by_v[-1] -= late
             by_theta += late * (here / theta)
         else:
-            by_v[-1] -= wakened(fired) / theta
+            by_v[-1] -= _wakened(fired) / theta
         by_times = None
         if ctx.needs_input_grad[0]:
             # Every spike up to that step is in the causal set, that step's own as a whole. A spike
@@ -93,7 +93,7 @@ class _SpikeTimes(torch.autograd.Function):
         return by_times, by_weight, by_bias, by_log_step, by_log_threshold, None
 
 
-def wakened(fired: Tensor) -> Tensor:
+def _wakened(fired: Tensor) -> Tensor:
     """By how much, in thresholds, V of neurons that stay silent for a whole batch is drawn up.
 
     Args:

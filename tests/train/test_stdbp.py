@@ -141,3 +141,16 @@ def test_extra_steps_are_refused_where_nothing_is_stepped():
     )
     with pytest.raises(SpikeforgeError, match=r"extra_steps must be 0 for rule windowed, not 2"):
         build_network(recipe)
+
+
+def test_one_silent_neuron_among_others_is_drawn_towards_its_threshold():
+    torch.manual_seed(4)
+    layer = StdbpDense(6, 3, steps=8, bias=False)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[1.0], [1.0], [-1.0]]).expand(3, 6))  # the last is silent
+    times = torch.zeros(5, 6)
+    fired = layer.trained(times)
+    assert (fired < NEVER).all(0).tolist() == [True, True, False]
+    fired[:, :2].sum().backward()
+    assert (layer.weight.grad[2] < 0).all()  # descent raises the weights of what stays silent
+    assert layer.weight.grad[2].std() < 1e-6

@@ -9,7 +9,7 @@ compiler works, the functions run as they are.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -29,7 +29,7 @@ def fusing(on: bool) -> Iterator[None]:
     before = _state["on"]
     _state["on"] = on
     try:
-        with torch._dynamo.config.patch(recompile_limit=_SHAPES):
+        with torch._dynamo.config.patch(recompile_limit=_SHAPES) if on else nullcontext():
             yield
     finally:
         _state["on"] = before
