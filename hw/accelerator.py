@@ -8,7 +8,7 @@ from amaranth import Cat, Const, Module, ResetInserter, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import connect, flipped
 
-from hw.config import HardwareConfig, MemoryMode
+from hw.config import HardwareConfig
 from hw.content import architecture_id, sections
 from hw.gating import add_gated
 from hw.geometry import NodeGeometry, WindowedGeometry, geometry
@@ -37,7 +37,8 @@ class Accelerator(wiring.Component):
         events: In(event_stream). Windowed: each image's pixels as (address, k), then the mark.
             Stepped: each step's events, then the mark of the step; ``marks_in`` steps an image.
         result: Out(result_stream). Output membranes in order, then the class.
-        load: In(load_stream). Content at run time (absent with initialized memories).
+        load: In(load_stream). Content at run time (absent where memories keep their initial
+            content).
         loaded: Out(1). Content is complete and checked, and memories of sums are cleared; before
             that no event is accepted.
         load_error: Out(LoadError). Why the last load did not count.
@@ -54,7 +55,7 @@ class Accelerator(wiring.Component):
         self._nodes = {layer.name: layer for layer in self.layers}
         self._links = links(self.layers)
         self._readout = network.readout
-        self._initialized = config.memory is MemoryMode.INIT
+        self._memory = config.memory
         self._stalling = config.stall_links
         self._gating = config.clock_gating
         self._identity = architecture_id(network, config)
@@ -70,11 +71,11 @@ class Accelerator(wiring.Component):
         for name, core in cores.items():
             self._place(m, name, core, empty(core), waiting)
             m.d.comb += getattr(self, f"probe_{name}").eq(core.probe)
-        if self._initialized:
+        if not self._memory.loadable:
             m.d.comb += self.loaded.eq(cleared)
         else:
             # A layer may be called "loader", but never with a leading underscore.
-            loader = Loader(parts, self._identity)
+            loader = Loader(parts, self._identity, preloaded=self._memory.initialized)
             self._place(m, "_loader", loader, loader, Const(0))
             connect(m, flipped(self.load), loader.i)
             m.d.comb += [self.loaded.eq(loader.loaded & cleared), self.load_error.eq(loader.error)]
@@ -84,7 +85,7 @@ class Accelerator(wiring.Component):
         # Sums start at zero: their memories are cleared after each load.
         sums = [core.cleared for core in cores.values() if "cleared" in core.signature.members]
         m.d.comb += [
-            waiting.eq(0 if self._initialized else ~loader.loaded),
+            waiting.eq(~loader.loaded if self._memory.loadable else 0),
             cleared.eq(Cat(sums).all()),
         ]
         self._add_streams(m, cores, empty)
@@ -100,9 +101,9 @@ class Accelerator(wiring.Component):
 
     def _core(self, layer: NodeGeometry, parts: tuple[Section, ...]) -> Any:
         if isinstance(layer, WindowedGeometry):
-            return WindowedLayer(layer, parts, initialized=self._initialized)
+            return WindowedLayer(layer, parts, initialized=self._memory.initialized)
         if isinstance(layer, ScatterGeometry):
-            return ScatterLayer(layer, parts, initialized=self._initialized)
+            return ScatterLayer(layer, parts, initialized=self._memory.initialized)
         return Join(layer) if isinstance(layer, JoinGeometry) else AvgPoolMap(layer)
 
     def _add_streams(self, m: Module, cores: dict[str, Any], empty: ResetInserter) -> None:

@@ -24,11 +24,23 @@ class MemoryMode(StrEnum):
     """How weights, thresholds and biases get into the accelerator.
 
     LOAD: written at run time through the load stream (ASIC RAM, SPRAM: no initial content).
-    INIT: there from the start, from hex files (``$readmemh``).
+    INIT: there from the start, from hex files (``$readmemh``), and for good.
+    PRELOAD: there from the start like INIT, and replaced at run time like LOAD.
     """
 
     LOAD = "load"
     INIT = "init"
+    PRELOAD = "preload"
+
+    @property
+    def initialized(self) -> bool:
+        """Memories have content from the start."""
+        return self is not MemoryMode.LOAD
+
+    @property
+    def loadable(self) -> bool:
+        """Content comes in through the load stream."""
+        return self is not MemoryMode.INIT
 
 
 class GradedMode(StrEnum):
@@ -70,7 +82,7 @@ class HardwareConfig:
     def __post_init__(self) -> None:
         if self.lanes < 1:
             raise SpikeforgeError(f"lanes must be a positive integer, not {self.lanes!r}")
-        if self.memory is MemoryMode.INIT and self.technology is not Technology.GENERIC:
+        if self.memory.initialized and self.technology is not Technology.GENERIC:
             raise SpikeforgeError(
                 f"technology {self.technology.value} has no initial content, so memory must be "
                 f"load, not {self.memory.value}"

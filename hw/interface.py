@@ -9,7 +9,7 @@ from amaranth import Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.config import HardwareConfig, MemoryMode
+from hw.config import HardwareConfig
 from hw.geometry import NodeGeometry, WindowedGeometry, geometry
 from hw.graph.links import links
 from hw.loader import LoadError
@@ -122,7 +122,7 @@ def accelerator_members(
         "load_error": Out(LoadError),
         "identity": Out(64),
     }
-    if config.memory is MemoryMode.LOAD:
+    if config.memory.loadable:
         members["load"] = In(load_stream())
     if config.stall_links:
         members["stalls"] = In(len(links(layers)))

@@ -58,11 +58,18 @@ class Loader(wiring.Component):
         loaded: Out(1). High after a complete load with a right CRC; low from the first byte on.
         error: Out(LoadError). Why the last load did not count.
         active: Out(1). A register may change in this cycle.
+
+    Args:
+        parts: The memories, in the order of the stream.
+        identity: What a load must begin with.
+        preloaded: Memories have content from the start, so ``loaded`` is high until a load begins.
+            A reset then leaves ``loaded`` as it is: it cannot bring overwritten content back.
     """
 
-    def __init__(self, parts: tuple[Section, ...], identity: bytes):
+    def __init__(self, parts: tuple[Section, ...], identity: bytes, *, preloaded: bool = False):
         self._parts = parts
         self._identity = identity
+        self._preloaded = preloaded
         super().__init__(
             {
                 "i": In(load_stream()),
@@ -77,6 +84,7 @@ class Loader(wiring.Component):
         m = Module()
         crc = Signal(32, reset_less=True)
         right = Signal()
+        loaded = Signal(init=self._preloaded, reset_less=self._preloaded)
         state = Signal(_State)
         count = Signal(range(max(len(self._identity), _CRC_BYTES)))
         identity = Array(Const(byte, 8) for byte in self._identity)
@@ -84,6 +92,7 @@ class Loader(wiring.Component):
         wrong = Signal()
         m.d.comb += [
             self.i.ready.eq(1),
+            self.loaded.eq(loaded),
             self.active.eq(self.i.valid | (state == _State.CHECK)),
             right.eq(crc == CRC32_RESIDUE),
             wrong.eq(self.i.p.data != identity[Mux(first, 0, count)]),
@@ -93,11 +102,11 @@ class Loader(wiring.Component):
         with m.If(self.i.valid):
             m.d.sync += crc.eq(crc32_step(Mux(first, CRC32_INIT, crc), self.i.p.data))
         with m.If(state == _State.CHECK):
-            m.d.sync += [self.loaded.eq(right), state.eq(_State.IDLE)]
+            m.d.sync += [loaded.eq(right), state.eq(_State.IDLE)]
             with m.If(~right):
                 m.d.sync += self.error.eq(LoadError.CRC)
         with m.If(self.i.valid & first):
-            m.d.sync += [self.loaded.eq(0), self.error.eq(LoadError.NONE), count.eq(1)]
+            m.d.sync += [loaded.eq(0), self.error.eq(LoadError.NONE), count.eq(1)]
             m.d.sync += [self.bus.section.eq(0), self.bus.row.eq(0), self.bus.byte.eq(0)]
             m.d.sync += state.eq(_State.IDENTITY)
         with m.Elif(self.i.valid & (state == _State.IDENTITY)):

@@ -31,7 +31,7 @@ def draw_hardware(network: Network, rng: np.random.Generator) -> Drawn:
         if isinstance(layer, Dense | Conv2d)
     ]
     lanes = int(rng.integers(1, max(widths) + 1)) if rng.random() < 0.7 else None
-    memory = pick(rng, *MemoryMode)
+    memory = pick(rng, MemoryMode.LOAD, MemoryMode.INIT)
     technology = Technology.GENERIC
     if memory is MemoryMode.LOAD and rng.random() < 0.3:
         technology = pick(rng, Technology.SPRAM, Technology.SG13G2)

@@ -16,8 +16,8 @@ __all__ = ["command"]
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR",
               help="Output folder.")  # fmt: skip
 @lanes_option
-@click.option("--memory", type=click.Choice(["load", "init"]), default="load", show_default=True,
-              help="Weights through the load stream, or in initialized memories.")  # fmt: skip
+@click.option("--memory", type=click.Choice(["load", "init", "preload"]), default="load", show_default=True,
+              help="Weights through the load stream, in initialized memories, or both.")  # fmt: skip
 @click.option("--technology", type=click.Choice(["generic", "spram", "sg13g2"]), default="generic",
               show_default=True, help="What memories are made of.")  # fmt: skip
 @click.option("--clock-gating", is_flag=True, help="A clock-gating cell for each block.")
@@ -61,7 +61,7 @@ def command(
     else:
         written = [str(write_rtl(loaded, config, folder))]
     written += [str(out / "weights" / f"{name}.hex") for name in hex_files(loaded, config)]
-    if config.memory is MemoryMode.LOAD:
+    if config.memory.loadable:
         write_atomically(out / "weights" / "content.bin", load_bytes(loaded, config))
         written.append(str(out / "weights" / "content.bin"))
     record = {"network": network_section(loaded, config), "files": written, "versions": versions()}

@@ -23,8 +23,8 @@ __all__ = ["command"]
 @data_option
 @images_option("Test images to run. Default: all.")
 @lanes_option
-@click.option("--memory", type=click.Choice(["load", "init"]), default="load", show_default=True,
-              help="Weights through the load stream, or in initialized memories.")  # fmt: skip
+@click.option("--memory", type=click.Choice(["load", "init", "preload"]), default="load", show_default=True,
+              help="Weights through the load stream, in initialized memories, or both.")  # fmt: skip
 @click.option("--workers", type=int, metavar="N", help="Models at once. Default: one a core.")
 @json_option
 def command(

@@ -1,0 +1,1 @@
+"""The link between a board and its host: UART, frames with a CRC, commands, and the gateware."""

@@ -1,0 +1,107 @@
+"""What host and gateware say to each other: commands, answers and frames. No hardware in here.
+
+A packet is a byte string: its number (the answer carries the same one), a command, what belongs to
+the command, and the CRC-32 of all that, least byte first. Answers have the command with its highest
+bit set, and a status before their own content. On the wire a packet lies between two END bytes, and
+END and ESCAPE inside it are replaced by two bytes each, as SLIP does (RFC 1055): so an END always
+means that a packet is over, whatever was lost before. Numbers are little-endian.
+"""
+
+from __future__ import annotations
+
+import zlib
+from enum import IntEnum
+
+__all__ = [
+    "ANSWER", "CRC_BYTES", "END", "ESCAPE", "ESCAPED", "FLASH_MAGIC", "LOAD_CHUNK", "VERSION",
+    "Coding", "Command", "Status", "frame", "unframe",
+]  # fmt: skip
+
+VERSION = 1
+END, ESCAPE = 0xC0, 0xDB
+ESCAPED = {END: 0xDC, ESCAPE: 0xDD}
+"""What follows an ESCAPE in place of a byte."""
+ANSWER = 0x80
+CRC_BYTES = 4
+LOAD_CHUNK = 256
+"""Bytes of content in one packet, at most."""
+FLASH_MAGIC = b"SPKF"
+"""How content in a flash memory begins: then the content's id (8 bytes), its length (4), itself."""
+
+
+class Command(IntEnum):
+    """What a host may ask for.
+
+    INFO: what the board is; nothing follows.
+    CLASSIFY: an image follows, a byte a pixel, in the order of the network's input.
+    EVENTS: events and marks follow, three bytes each: address (15 bits) with the mark's bit above
+        it, then the level.
+    BEGIN: content is about to be loaded; its 8-byte id follows.
+    LOAD: a piece of the content follows, behind its offset (4 bytes).
+    COUNTERS: what was done since the last reset; nothing follows.
+    RESET: everything as after power-up; nothing follows.
+    """
+
+    INFO = 1
+    CLASSIFY = 2
+    EVENTS = 3
+    BEGIN = 4
+    LOAD = 5
+    COUNTERS = 6
+    RESET = 7
+
+
+class Status(IntEnum):
+    """How a command went.
+
+    OK: done.
+    BAD_FRAME: the CRC is wrong, the packet is too short, or an ESCAPE was followed by nonsense.
+    UNKNOWN_COMMAND: there is no such command, or the network has no use for it.
+    BAD_LENGTH: what follows the command is too short or too long.
+    NOT_LOADED: there is no content, or its load is not complete and checked.
+    WRONG_ARCHITECTURE: the content is made for another accelerator.
+    BAD_CONTENT: all of the content came, and its CRC is wrong.
+    WRONG_OFFSET: a piece of the content is not the next one; the next offset follows.
+    BAD_EVENT: addresses do not ascend within a step, or something is out of range.
+    BUSY: content comes from the flash memory just now.
+    """
+
+    OK = 0
+    BAD_FRAME = 1
+    UNKNOWN_COMMAND = 2
+    BAD_LENGTH = 3
+    NOT_LOADED = 4
+    WRONG_ARCHITECTURE = 5
+    BAD_CONTENT = 6
+    WRONG_OFFSET = 7
+    BAD_EVENT = 8
+    BUSY = 9
+
+
+class Coding(IntEnum):
+    """How the gateware codes an image; NONE: it takes events only."""
+
+    NONE = 0
+    TTFS_LEVELS = 1
+    GRADED = 2
+
+
+def frame(packet: bytes) -> bytes:
+    """A packet as it goes over the wire: CRC appended, bytes escaped, between two ENDs."""
+    whole = packet + zlib.crc32(packet).to_bytes(CRC_BYTES, "little")
+    return bytes([END]) + escaped(whole) + bytes([END])
+
+
+def escaped(whole: bytes) -> bytes:
+    """Replace END and ESCAPE by their two-byte forms."""
+    found = whole.replace(bytes([ESCAPE]), bytes([ESCAPE, ESCAPED[ESCAPE]]))
+    return found.replace(bytes([END]), bytes([ESCAPE, ESCAPED[END]]))
+
+
+def unframe(wire: bytes) -> bytes | None:
+    """The packet in what lay between two ENDs, or nothing where it is damaged."""
+    whole = wire.replace(bytes([ESCAPE, ESCAPED[END]]), bytes([END]))
+    whole = whole.replace(bytes([ESCAPE, ESCAPED[ESCAPE]]), bytes([ESCAPE]))
+    packet, crc = whole[:-CRC_BYTES], whole[-CRC_BYTES:]
+    right = len(whole) > CRC_BYTES and zlib.crc32(packet).to_bytes(CRC_BYTES, "little") == crc
+    return packet if right else None
