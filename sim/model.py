@@ -21,7 +21,7 @@ from sim.recording import Recording
 from sim.shim import tap_names
 from spikeforge.errors import SpikeforgeError
 
-__all__ = ["Batch", "Model", "Stalls"]
+__all__ = ["Batch", "Model", "Stalls", "inside_folder"]
 
 _POINTER = ctypes.c_void_p
 _FOLDER = threading.Lock()
@@ -117,7 +117,7 @@ class Model:
         for name in ("sf_new", "sf_get", "sf_run", "sf_cycle", "sf_strays"):
             getattr(self._library, name).restype = ctypes.c_uint64
         self._library.sf_new.restype = _POINTER
-        with _inside(folder):  # hex files are named relative to it
+        with inside_folder(folder):  # hex files are named relative to it
             self._handle = _POINTER(self._library.sf_new())
             self.io = _Ports(self, {port.name: n for n, port in enumerate(interface.ports)})
             self.clock = _Clock(self)
@@ -271,7 +271,7 @@ class Model:
 
 
 @contextlib.contextmanager
-def _inside(folder: Path | None) -> Iterator[None]:
+def inside_folder(folder: Path | None) -> Iterator[None]:
     """Work in a folder for a moment (one thread at a time: a process has one such folder)."""
     if folder is None:
         yield

@@ -14,7 +14,8 @@ from enum import IntEnum
 
 __all__ = [
     "ANSWER", "CRC_BYTES", "END", "ESCAPE", "ESCAPED", "FLASH_MAGIC", "LOAD_CHUNK", "VERSION",
-    "Coding", "Command", "Status", "frame", "unframe",
+    "COUNTERS_FORMAT", "Coding", "Command", "INFO_FORMAT", "RESULT_FORMAT", "Status", "frame",
+    "unframe",
 ]  # fmt: skip
 
 VERSION = 1
@@ -26,18 +27,27 @@ CRC_BYTES = 4
 LOAD_CHUNK = 256
 """Bytes of content in one packet, at most."""
 FLASH_MAGIC = b"SPKF"
-"""How content in a flash memory begins: then the content's id (8 bytes), its length (4), itself."""
+"""How content in a flash memory begins; then its length (4 bytes) and itself."""
+
+INFO_FORMAT = "<BB8sIBBBHBIHIIH"
+"""Answer to INFO, in the notation of ``struct``: version, flags, architecture id, CRC-32 of the
+content (0: none), coding, steps, bits, marks, levels, inputs, classes, bytes of a load, clock in
+kHz, entries of the store."""
+FLAG_LOADED, FLAG_FLASH_BUSY, FLAG_PRELOADED, FLAG_FLASH = 1, 2, 4, 8
+RESULT_FORMAT = "<HqI"
+"""Answer to CLASSIFY and EVENTS: class, its score, cycles from the first item to the class."""
+COUNTERS_FORMAT = "<IIIIQ"
+"""Answer to COUNTERS: images, events, packets, damaged packets, cycles with an image inside."""
 
 
 class Command(IntEnum):
     """What a host may ask for.
 
     INFO: what the board is; nothing follows.
-    CLASSIFY: an image follows, a byte a pixel, in the order of the network's input.
+    CLASSIFY: an image follows, a byte a pixel, row by row, the channels of a position together.
     EVENTS: events and marks follow, three bytes each: address (15 bits) with the mark's bit above
         it, then the level.
-    BEGIN: content is about to be loaded; its 8-byte id follows.
-    LOAD: a piece of the content follows, behind its offset (4 bytes).
+    LOAD: a piece of the content follows, behind its offset (4 bytes); offset 0 begins a load.
     COUNTERS: what was done since the last reset; nothing follows.
     RESET: everything as after power-up; nothing follows.
     """
@@ -45,10 +55,9 @@ class Command(IntEnum):
     INFO = 1
     CLASSIFY = 2
     EVENTS = 3
-    BEGIN = 4
-    LOAD = 5
-    COUNTERS = 6
-    RESET = 7
+    LOAD = 4
+    COUNTERS = 5
+    RESET = 6
 
 
 class Status(IntEnum):

@@ -43,10 +43,10 @@ class UartReceiver(wiring.Component):
             with m.State("IDLE"), m.If(~line):
                 m.d.sync += [left.eq(self._cycles // 2 - 1), bits.eq(0)]
                 m.next = "SAMPLE"
-            with m.State("SAMPLE"), m.If(left != 0):
+            with m.State("SAMPLE"):
                 m.d.sync += left.eq(left - 1)
-            with m.State("SAMPLE"), m.If(left == 0):
-                self._add_sample(m, line, left, bits)
+                with m.If(left == 0):
+                    self._add_sample(m, line, left, bits)
             with m.State("RECOVER"), m.If(line):
                 m.next = "IDLE"
         return m
