@@ -1,7 +1,6 @@
-"""Boards: gateware onto their pins, bitstreams, and what fits on them."""
+"""Boards: their FPGAs and clocks, and the gateware on their pins."""
 
 from deploy.boards.board import BOARDS, Board, board_named
-from deploy.boards.build import Built, build_bitstream
-from deploy.boards.choose import board_config
+from deploy.boards.clock import ClockPlan, plan_clock
 
-__all__ = ["BOARDS", "Board", "Built", "board_config", "board_named", "build_bitstream"]
+__all__ = ["BOARDS", "Board", "ClockPlan", "board_named", "plan_clock"]

@@ -77,8 +77,7 @@ class Board:
             return getattr(importlib.import_module(f"amaranth_boards.{module}"), name)()
         except ModuleNotFoundError:
             raise SpikeforgeError(
-                "bitstreams need amaranth-boards and the YoWASP tools; run "
-                "'pip install spikeforge[fpga]'"
+                "boards need amaranth-boards; run 'pip install spikeforge[fpga]'"
             ) from None
 
 

@@ -61,8 +61,8 @@ def item_rules(network: Network, outside: Interface, identity: bytes) -> ItemRul
     """The rules for a network, its accelerator's ports, and its architecture id."""
     marks = outside.marks_in
     return ItemRules(
-        identity=identity, spec=network.input, levels=source_traffic(network)[INPUT].level, marks=marks,
-        depth=max(network.input.size + marks, LOAD_CHUNK),
+        identity=identity, spec=network.input, levels=source_traffic(network)[INPUT].level,
+        marks=marks, depth=max(network.input.size + marks, LOAD_CHUNK),
     )  # fmt: skip
 
 
@@ -103,7 +103,8 @@ class Parser(wiring.Component):
             m.d.sync += index.eq(Mux(index.all(), index, index + 1))
             with m.Switch(index):
                 with m.Case(0):
-                    m.d.sync += [self.number.eq(self.data), self.clear.eq(1), bad.eq(0), foreign.eq(0)]
+                    m.d.sync += [self.number.eq(self.data), self.clear.eq(1)]
+                    m.d.sync += [bad.eq(0), foreign.eq(0)]
                 with m.Case(1):
                     m.d.sync += self.command.eq(self.data)
         taken = self.valid & ~self.hold & (index >= _HEAD)
@@ -119,17 +120,17 @@ class Parser(wiring.Component):
             with m.Case(Command.LOAD):
                 self._add_piece(m, taken, content, foreign)
                 least = Mux(self.offset == 0, len(self._rules.identity), 1)
-                m.d.comb += fits.eq(
-                    (index >= _HEAD + _OFFSET + least) & (index <= _HEAD + _OFFSET + LOAD_CHUNK)
-                )
+                length = index - (_HEAD + _OFFSET)
+                m.d.comb += fits.eq((length >= least) & (length <= LOAD_CHUNK))
             with m.Default():
                 m.d.comb += fits.eq(1)
         self._add_end(m, index, skipping, fits, (bad, foreign))
         return m
 
     def _add_end(
-        self, m: Module, index: Signal, skipping: Signal, fits: Signal, faults: tuple[Signal, Signal]
-    ) -> None:
+        self, m: Module, index: Signal, skipping: Signal, fits: Signal,
+        faults: tuple[Signal, Signal],
+    ) -> None:  # fmt: skip
         """Announce the packet, unless an answer was under way while it came."""
         bad, foreign = faults
         known = list(Command)

@@ -13,8 +13,21 @@ import zlib
 from enum import IntEnum
 
 __all__ = [
-    "ANSWER", "CRC_BYTES", "END", "ESCAPE", "ESCAPED", "FLASH_MAGIC", "LOAD_CHUNK", "VERSION",
-    "COUNTERS_FORMAT", "Coding", "Command", "INFO_FORMAT", "RESULT_FORMAT", "Status", "frame",
+    "ANSWER",
+    "COUNTERS_FORMAT",
+    "CRC_BYTES",
+    "END",
+    "ESCAPE",
+    "ESCAPED",
+    "FLASH_MAGIC",
+    "INFO_FORMAT",
+    "LOAD_CHUNK",
+    "RESULT_FORMAT",
+    "VERSION",
+    "Coding",
+    "Command",
+    "Status",
+    "frame",
     "unframe",
 ]  # fmt: skip
 

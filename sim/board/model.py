@@ -31,20 +31,38 @@ _EDGE = re.compile(r"posedge (\w*clk)\b")
 _CHUNK_CYCLES = 20_000
 
 
-def build_board(network: Network, config: HardwareConfig, link: LinkConfig) -> Path:
+def build_board(
+    network: Network, config: HardwareConfig, link: LinkConfig, *, brief: bool = False
+) -> Path:
     """Compile a board's gateware, or take it from the cache; returns the shared library.
 
     Its hex files (initialized memories) lie beside it.
+
+    Args:
+        network: The network.
+        config: Its hardware.
+        link: The serial link.
+        brief: For a few packets only: build faster what runs slower.
 
     Raises:
         SpikeforgeError: If a tool is missing or fails.
     """
     verilog = _EDGE.sub(r"edge \1", generate_gateware(network, config, link))
     source = files("sim.board").joinpath("board.cpp").read_text()
-    constants = f"constexpr int BIT_CYCLES = {link.bit_cycles};\n#define HAS_FLASH {int(link.flash)}"
-    source = source.replace("// @CONSTANTS@", constants)
+    constants = (
+        f"constexpr int BIT_CYCLES = {link.bit_cycles};",
+        f"#define HAS_FLASH {int(link.flash)}",
+    )
+    source = source.replace("// @CONSTANTS@", "\n".join(constants))
     hexes = hex_files(network, config) if config.memory.initialized else {}
-    parts = (verilog, source, BUILD_OPTIONS, verilator_version(), repr(sorted(hexes.items())))
+    parts = (
+        verilog,
+        source,
+        BUILD_OPTIONS,
+        verilator_version(),
+        repr(sorted(hexes.items())),
+        str(brief),
+    )
     name = hashlib.sha256("".join(parts).encode()).hexdigest()[:24]
     built = cache_folder("boards", name)
     library = built / "libmodel.so"
@@ -60,7 +78,12 @@ def build_board(network: Network, config: HardwareConfig, link: LinkConfig) -> P
         (part / "gateware.v").write_text("`define SPIKEFORGE_BOTH_EDGES\n" + verilog)
         with progress("Build the virtual board", None):
             build_shared_library(
-                part / "gateware.v", GATEWARE, part / "board.cpp", part, part / "build.log"
+                part / "gateware.v",
+                GATEWARE,
+                part / "board.cpp",
+                part,
+                part / "build.log",
+                brief=brief,
             )
         shutil.rmtree(part / "obj", ignore_errors=True)
         shutil.rmtree(built, ignore_errors=True)

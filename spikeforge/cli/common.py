@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Images", "clock_option", "data_option", "emit", "images_option", "json_option", "lanes_option",
-    "network_argument", "seed_option", "select_images", "technology_option", "tell_dataset",
-    "test_images",
+    "memory_option", "network_argument", "seed_option", "select_images", "technology_option",
+    "tell_dataset", "test_images",
 ]  # fmt: skip
 
 Command = Callable[..., Any]
@@ -48,6 +48,15 @@ def images_option(text: str, default: int | None = None) -> Callable[[Command], 
         "--images", type=int, default=default, metavar="N", show_default=default is not None,
         help=text,
     )  # fmt: skip
+
+
+def memory_option(command: Command) -> Command:
+    """How content gets into the accelerator."""
+    return click.option(
+        "--memory", type=click.Choice(["load", "init", "preload"]), default="load",
+        show_default=True,
+        help="Weights through the load stream, in initialized memories, or both.",
+    )(command)  # fmt: skip
 
 
 def lanes_option(command: Command) -> Command:

@@ -17,7 +17,7 @@ MODELS = Path(__file__).parents[2] / "models"
 FULL = os.environ.get("SPIKEFORGE_DATA")
 NAMES = ["mnist-mlp", "mnist-tiny", "mnist-mlp-sparse", "mnist-stepped", "mnist-cnn"]
 BY_RULE = {"stidi-bp": 0.97, "stidi-bp-binary": 0.95, "lee2016": 0.97, "tssl-bp": 0.98,
-           "stdbp": 0.98, "bpsta": 0.98}  # fmt: skip
+           "stdbp": 0.98, "bpsta": 0.98, "hm2-bp": 0.97, "surrogate": 0.97}  # fmt: skip
 LANES = 64
 
 

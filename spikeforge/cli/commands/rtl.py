@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from spikeforge.cli.common import emit, json_option, lanes_option, network_argument
+from spikeforge.cli.common import (
+    emit,
+    json_option,
+    lanes_option,
+    memory_option,
+    network_argument,
+)
 
 __all__ = ["command"]
 
@@ -16,8 +22,7 @@ __all__ = ["command"]
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR",
               help="Output folder.")  # fmt: skip
 @lanes_option
-@click.option("--memory", type=click.Choice(["load", "init", "preload"]), default="load", show_default=True,
-              help="Weights through the load stream, in initialized memories, or both.")  # fmt: skip
+@memory_option
 @click.option("--technology", type=click.Choice(["generic", "spram", "sg13g2"]), default="generic",
               show_default=True, help="What memories are made of.")  # fmt: skip
 @click.option("--clock-gating", is_flag=True, help="A clock-gating cell for each block.")

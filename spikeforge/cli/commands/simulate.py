@@ -12,6 +12,7 @@ from spikeforge.cli.common import (
     images_option,
     json_option,
     lanes_option,
+    memory_option,
     network_argument,
 )
 
@@ -23,8 +24,7 @@ __all__ = ["command"]
 @data_option
 @images_option("Test images to run. Default: all.")
 @lanes_option
-@click.option("--memory", type=click.Choice(["load", "init", "preload"]), default="load", show_default=True,
-              help="Weights through the load stream, in initialized memories, or both.")  # fmt: skip
+@memory_option
 @click.option("--workers", type=int, metavar="N", help="Models at once. Default: one a core.")
 @json_option
 def command(

@@ -12,6 +12,7 @@ from spikeforge.cli.common import (
     images_option,
     json_option,
     lanes_option,
+    memory_option,
     network_argument,
 )
 
@@ -23,8 +24,7 @@ __all__ = ["command"]
 @data_option
 @images_option("Test images to run.", default=100)
 @lanes_option
-@click.option("--memory", type=click.Choice(["load", "init", "preload"]), default="load", show_default=True,
-              help="Weights through the load stream, in initialized memories, or both.")  # fmt: skip
+@memory_option
 @click.option("--seed", type=int, default=1, show_default=True, metavar="N",
               help="Seed of the random stalls.")  # fmt: skip
 @click.option("--wave", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.fst",
