@@ -53,7 +53,7 @@ class BoardTop(Elaboratable):
         ):
             m.d.comb += platform.request(name, number).o.eq(shown)
         if self._flash:
-            pins = platform.request("spi_flash", 0)
+            pins = platform.request("spi_flash_1x", 0)
             m.d.comb += [
                 pins.cs.o.eq(gateware.flash_cs), pins.clk.o.eq(gateware.flash_clk),
                 pins.copi.o.eq(gateware.flash_copi), gateware.flash_cipo.eq(pins.cipo.i),

@@ -8,7 +8,6 @@ from amaranth import (
     ClockDomain,
     ClockSignal,
     Const,
-    Instance,
     Module,
     Mux,
     ResetInserter,
@@ -28,8 +27,8 @@ from hw.axi.slice import Slice
 from hw.axi.status import Status
 from hw.config import HardwareConfig
 from hw.content import load_bytes
+from hw.instance import add_accelerator
 from hw.interface import interface
-from hw.verilog import TOP
 from spikeforge.network import Network
 
 __all__ = ["AxiAccelerator", "beat_bits"]
@@ -106,11 +105,7 @@ class AxiAccelerator(wiring.Component):
 
     def _add_accelerator(self, m: Module, status: Status) -> dict[str, Signal]:
         """The module as it is generated and verified on its own, reset by command as well."""
-        ports, connections = {}, {}
-        for port in self.outside.ports:
-            ports[port.name] = Signal(port.width, name=f"{TOP}_{port.name}")
-            connections[f"{'i' if port.is_input else 'o'}_{port.name}"] = ports[port.name]
-        m.submodules[TOP] = Instance(TOP, **connections)
+        ports = add_accelerator(m, self.outside)
         m.d.comb += [
             ports["clk"].eq(ClockSignal()),
             ports["rst"].eq(ResetSignal() | status.reset),

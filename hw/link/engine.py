@@ -126,17 +126,20 @@ class Engine(wiring.Component):
 
     def _add_image(self, m: Module) -> None:
         """Until the class is there and the whole image has gone in, whichever is later."""
-        started, named = Signal(), Signal()
+        started, named, begins = Signal(), Signal(), Signal()
         with m.State("IMAGE"):
-            m.d.comb += self.inside.eq(started & ~named)
-            with m.If(~started & self.items.valid & self.items.ready):
-                m.d.sync += [started.eq(1), self.cycles.eq(1)]
+            m.d.comb += [
+                begins.eq(~started & self.items.valid & self.items.ready),
+                self.inside.eq((started | begins) & ~named),
+            ]
             with m.If(self.result_valid & self.result_last):
                 m.d.sync += [
                     named.eq(1), self.winner.eq(self.result_index),
                     self.score.eq(self.result_score),
                 ]  # fmt: skip
-            with m.If(self.inside):  # the class's own cycle counts too
+            with m.If(begins):
+                m.d.sync += [started.eq(1), self.cycles.eq(1)]
+            with m.Elif(self.inside):  # the class's own cycle counts too
                 m.d.sync += self.cycles.eq(self.cycles + 1)
             with m.If(named & ~self.playing):
                 m.d.sync += [named.eq(0), started.eq(0)]

@@ -29,7 +29,7 @@ class FlashReader(wiring.Component):
 
     Members:
         cs: Out(1). Chip select, high: selected.
-        clk, copi: Out(1). To the flash memory.
+        sck, copi: Out(1). To the flash memory.
         cipo: In(1). From it.
         o: Out(stream of 8 bits). The content; its receiver must always be ready.
         busy: Out(1). The memory is being read.
@@ -43,7 +43,7 @@ class FlashReader(wiring.Component):
         self._length = length
         super().__init__(
             {
-                "cs": Out(1), "clk": Out(1), "copi": Out(1), "cipo": In(1),
+                "cs": Out(1), "sck": Out(1), "copi": Out(1), "cipo": In(1),
                 "o": Out(stream.Signature(8)), "busy": Out(1),
             }
         )  # fmt: skip
@@ -64,7 +64,7 @@ class FlashReader(wiring.Component):
         moved = Signal()  # the last bit of a run has come
         m.d.comb += [
             self.copi.eq(shift[31]), moved.eq((phase == 3) & (bits == 1)),
-            self.clk.eq(self.cs & phase[1]), self.o.p.eq(Cat(self.cipo, byte[:7])),
+            self.sck.eq(self.cs & phase[1]), self.o.p.eq(Cat(self.cipo, byte[:7])),
         ]  # fmt: skip
         with m.If(self.cs):
             m.d.sync += phase.eq(phase + 1)

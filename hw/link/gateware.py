@@ -9,7 +9,6 @@ from amaranth import (
     Cat,
     ClockSignal,
     Const,
-    Instance,
     Module,
     Mux,
     ResetInserter,
@@ -22,6 +21,7 @@ from amaranth.lib.wiring import In, Out, connect
 
 from hw.config import HardwareConfig
 from hw.content import architecture_id, load_bytes
+from hw.instance import add_accelerator
 from hw.interface import interface
 from hw.link.answer import Answer, bytes_of
 from hw.link.coder import image_coding
@@ -32,7 +32,6 @@ from hw.link.parser import Parser, item_rules
 from hw.link.protocol import CRC_BYTES, VERSION, Command
 from hw.link.store import PacketStore
 from hw.link.uart import UartReceiver, UartTransmitter
-from hw.verilog import TOP
 from spikeforge.errors import SpikeforgeError
 from spikeforge.network import Network
 
@@ -124,16 +123,13 @@ class Gateware(wiring.Component):
         connect(m, framer.o, transmitter.i)
         ports = self._add_accelerator(m, engine)
         busy, content = self._add_content(m, engine, ports)
+        m.d.comb += engine.flash_busy.eq(busy)
         self._add_answer(m, parser, engine, framer, self._info(ports, busy, content))
         return m
 
     def _add_accelerator(self, m: Module, engine: Engine) -> dict[str, Signal]:
         """The module, reset by command as well; a result is always taken."""
-        ports, connections = {}, {}
-        for port in self._outside.ports:
-            ports[port.name] = Signal(port.width, name=f"{TOP}_{port.name}")
-            connections[f"{'i' if port.is_input else 'o'}_{port.name}"] = ports[port.name]
-        m.submodules[TOP] = Instance(TOP, **connections)
+        ports = add_accelerator(m, self._outside)
         item, result = (self._outside.fields[f"{name}__payload"] for name in ("events", "result"))
         for name, field in item.items():
             part = ports["events__payload"][field.shift : field.shift + field.width]
@@ -169,7 +165,7 @@ class Gateware(wiring.Component):
             m.submodules.flash = ResetInserter(engine.reset)(reader)
             begun = Signal()
             m.d.comb += [
-                self.flash_cs.eq(reader.cs), self.flash_clk.eq(reader.clk),
+                self.flash_cs.eq(reader.cs), self.flash_clk.eq(reader.sck),
                 self.flash_copi.eq(reader.copi), reader.cipo.eq(self.flash_cipo),
                 reader.o.ready.eq(1),
             ]  # fmt: skip

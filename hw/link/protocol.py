@@ -13,22 +13,9 @@ import zlib
 from enum import IntEnum
 
 __all__ = [
-    "ANSWER",
-    "COUNTERS_FORMAT",
-    "CRC_BYTES",
-    "END",
-    "ESCAPE",
-    "ESCAPED",
-    "FLASH_MAGIC",
-    "INFO_FORMAT",
-    "LOAD_CHUNK",
-    "RESULT_FORMAT",
-    "VERSION",
-    "Coding",
-    "Command",
-    "Status",
-    "frame",
-    "unframe",
+    "ANSWER", "COUNTERS_FORMAT", "CRC_BYTES", "END", "ESCAPE", "ESCAPED", "FLAG_FLASH",
+    "FLAG_FLASH_BUSY", "FLAG_LOADED", "FLAG_PRELOADED", "FLASH_MAGIC", "INFO_FORMAT", "LOAD_CHUNK",
+    "RESULT_FORMAT", "VERSION", "Coding", "Command", "Status", "escaped", "frame", "unframe",
 ]  # fmt: skip
 
 VERSION = 1

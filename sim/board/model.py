@@ -48,6 +48,7 @@ def build_board(
         SpikeforgeError: If a tool is missing or fails.
     """
     verilog = _EDGE.sub(r"edge \1", generate_gateware(network, config, link))
+    assert "posedge" not in verilog  # a clock of another name would run at half the speed
     source = files("sim.board").joinpath("board.cpp").read_text()
     constants = (
         f"constexpr int BIT_CYCLES = {link.bit_cycles};",

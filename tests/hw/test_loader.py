@@ -4,6 +4,8 @@ import random
 import zlib
 
 import pytest
+from amaranth import ResetInserter, Signal
+from amaranth.sim import Simulator
 
 from hw.content import Section
 from hw.loader import Loader, LoadError
@@ -138,3 +140,23 @@ def test_a_new_load_takes_back_loaded_with_its_first_byte(clocked, body):
     _, states = _run(clocked, stream)
     assert states[len(stream) - 1][0] == 1
     assert states[len(stream)][0] == 0
+
+
+def test_content_from_the_start_counts_until_a_load_begins_and_no_reset_brings_it_back():
+    reset = Signal()
+    loader = Loader(PARTS, IDENTITY, preloaded=True)
+    states = []
+
+    async def bench(ctx):
+        for valid, cleared in ((0, 1), (0, 0), (1, 0), (0, 1), (0, 0)):
+            ctx.set(loader.i.valid, valid)
+            ctx.set(loader.i.p, {"first": 1, "data": IDENTITY[0]})
+            ctx.set(reset, cleared)
+            await ctx.tick()
+            states.append(ctx.get(loader.loaded))
+
+    simulator = Simulator(ResetInserter(reset)(loader))
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert states == [1, 1, 0, 0, 0]
