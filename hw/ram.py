@@ -59,12 +59,16 @@ class Ram(wiring.Component):
         init: Hex file of its first content, or nothing: then it is unknown until written.
         ports: 1 if reads and writes never fall into one cycle and ``rd`` need not outlive a write
             (content, written only while loading), so that one port will do; 2 otherwise.
+        apart: No word is ever read in the cycle in which it is written: no logic for the old one.
 
     Platform overrides:
         ``memory_technology`` (:class:`hw.memory.technology.Technology`) chooses what it is made of.
     """
 
-    def __init__(self, *, width: int, depth: int, grain: int, init: str = "", ports: int = 2):
+    def __init__(
+        self, *, width: int, depth: int, grain: int, init: str = "", ports: int = 2,
+        apart: bool = False,
+    ):  # fmt: skip
         if width % grain:
             raise ValueError(f"width must be a multiple of grain, not {width!r} of {grain!r}")
         if ports not in (1, 2):
@@ -74,6 +78,7 @@ class Ram(wiring.Component):
         self.grain = grain
         self.init = init
         self.ports = ports
+        self.apart = apart
         address = address_bits(depth)
         super().__init__(
             {
@@ -108,6 +113,7 @@ class Ram(wiring.Component):
             p_ADDRESS=address_bits(self.depth),
             p_GRAIN=self.grain,
             p_PORTS=self.ports,
+            p_APART=int(self.apart),
             p_INIT=self.init,
             i_clk=ClockSignal(),
             i_re=self.re,

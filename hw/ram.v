@@ -3,19 +3,22 @@
 // in which it is written gives the old word. INIT names a hex file, or is empty: then
 // simulators start with arbitrary words, so that a read before the write shows.
 // PORTS = 1 promises that reads and writes never fall into one cycle; synthesis then sees it too
-// and spends no logic on the old word.
+// and spends no logic on the old word; rd need not outlive a write then, so that a single word is its
+// own read register. APART = 1 promises it of one word only: other words may be
+// written while one is read. A broken promise gives a wrong word, so that tests see it.
 module spikeforge_ram #(
     parameter WIDTH = 8,
     parameter DEPTH = 1,
     parameter ADDRESS = 1,
     parameter GRAIN = 8,
     parameter PORTS = 2,
+    parameter APART = 0,
     parameter INIT = ""
 ) (
     input  wire                   clk,
     input  wire                   re,
     input  wire [ADDRESS-1:0]     ra,
-    output reg  [WIDTH-1:0]       rd,
+    output wire [WIDTH-1:0]       rd,
     input  wire [WIDTH/GRAIN-1:0] we,
     input  wire [ADDRESS-1:0]     wa,
     input  wire [WIDTH-1:0]       wd
@@ -34,7 +37,19 @@ module spikeforge_ram #(
 `endif
 
   wire reading = re && !(PORTS == 1 && |we);
-  always @(posedge clk) if (reading) rd <= mem[ra];
+  reg [WIDTH-1:0] last;
+  assign rd = (PORTS == 1 && DEPTH == 1) ? mem[0] : last;
+
+  wire broken = APART == 1 && |we && ra == wa;
+  always @(posedge clk)
+    if (reading) begin
+      last <= mem[ra];
+`ifdef VERILATOR
+      if (broken) last <= ~mem[ra];
+`else
+      if (broken) last <= {WIDTH{1'bx}};
+`endif
+    end
 
   integer lane;
 `ifdef VERILATOR

@@ -49,7 +49,7 @@ class Replay(wiring.Component):
         m = Module()
         depth = self._layer.buffer_depth
         width = self._layer.event_bits
-        m.submodules.ram = ram = Ram(width=width, depth=depth, grain=width)
+        m.submodules.ram = ram = Ram(width=width, depth=depth, grain=width, apart=True)
         # Pointers count through the ring twice, so that full and empty differ.
         write = Signal(range(2 * depth))
         base = Signal.like(write)

@@ -17,7 +17,7 @@ __all__ = ["ClockPlan", "plan_clock"]
 _ICE40_VCO_MHZ, _ICE40_PFD_MHZ, _ICE40_OUT_MHZ = (533.0, 1066.0), (10.0, 133.0), (16.0, 275.0)
 _ECP5_VCO_MHZ, _ECP5_PFD_MHZ, _ECP5_OUT_MHZ = (400.0, 800.0), (3.125, 400.0), (3.125, 400.0)
 _ECP5_VCO_MIDDLE_MHZ = 600.0
-# Upper ends of the phase detector's ranges that SB_PLL40_CORE's FILTER_RANGE 1 to 6 stand for.
+# Upper ends of the phase detector's ranges that SB_PLL40_PAD's FILTER_RANGE 1 to 6 stand for.
 _ICE40_FILTERS = ((17.0, 1), (26.0, 2), (44.0, 3), (66.0, 4), (101.0, 5), (133.0, 6))
 _MOST_SHIFTS = 4
 
@@ -74,7 +74,7 @@ def _divided(board: Board) -> list[ClockPlan]:
 
 
 def _ice40(board: Board) -> list[ClockPlan]:
-    """SB_PLL40_CORE, feedback SIMPLE: fin (DIVF + 1) / ((DIVR + 1) 2**DIVQ)."""
+    """SB_PLL40_PAD, feedback SIMPLE: fin (DIVF + 1) / ((DIVR + 1) 2**DIVQ)."""
     plans = []
     for divr, divf, divq in product(range(16), range(128), range(1, 7)):
         pfd = board.clock_mhz / (divr + 1)

@@ -64,19 +64,21 @@ class BoardTop(Elaboratable):
         return m
 
     def _add_clock(self, m: Module, platform: Any) -> None:
-        m.submodules.oscillator = buffer = io.Buffer(
-            "i", platform.request(self._board.clock, dir="-")
-        )
+        pin = platform.request(self._board.clock, dir="-")
         m.domains.sync = domain = ClockDomain()
         system = Signal(name="system_clock")
         locked = Signal()
-        if self._clock.pll is not None:
-            self._add_pll(m, buffer.i, system, locked)
-        elif self._clock.shift:
-            self._add_divider(m, buffer.i, system)
-            m.d.comb += locked.eq(1)
+        if self._clock.pll is not None and self._board.family is Family.ICE40:
+            self._add_ice40_pll(m, pin, system, locked)
         else:
-            m.d.comb += [system.eq(buffer.i), locked.eq(1)]
+            m.submodules.oscillator = buffer = io.Buffer("i", pin)
+            if self._clock.pll is not None:
+                self._add_ecp5_pll(m, buffer.i, system, locked)
+            elif self._clock.shift:
+                self._add_divider(m, buffer.i, system)
+                m.d.comb += locked.eq(1)
+            else:
+                m.d.comb += [system.eq(buffer.i), locked.eq(1)]
         m.d.comb += domain.clk.eq(system)
         if self._clock.pll is not None or self._clock.shift:
             platform.add_clock_constraint(system, self._clock.mhz * 1e6)
@@ -94,19 +96,23 @@ class BoardTop(Elaboratable):
         m.d.comb += [ClockSignal("fast").eq(oscillator), system.eq(divider[-1])]
         m.d.fast += divider.eq(divider + 1)
 
-    def _add_pll(self, m: Module, oscillator: Signal, system: Signal, locked: Signal) -> None:
-        assert self._clock.pll is not None
-        parameters = {f"p_{name}": value for name, value in self._clock.pll.items()}
-        if self._board.family is Family.ICE40:
-            m.submodules.pll = Instance(
-                "SB_PLL40_CORE", **parameters, p_FEEDBACK_PATH="SIMPLE", i_REFERENCECLK=oscillator,
-                i_RESETB=1, i_BYPASS=0, o_PLLOUTGLOBAL=system, o_LOCK=locked,
-            )  # fmt: skip
-            return
+    def _add_ice40_pll(self, m: Module, pin: Any, system: Signal, locked: Signal) -> None:
+        """The pad's own PLL: a pad beside a PLL has no other way into it."""
+        m.submodules.pll = Instance(
+            "SB_PLL40_PAD", **self._pll_parameters(), p_FEEDBACK_PATH="SIMPLE",
+            i_PACKAGEPIN=pin.io, i_RESETB=1, i_BYPASS=0, o_PLLOUTGLOBAL=system, o_LOCK=locked,
+        )  # fmt: skip
+
+    def _add_ecp5_pll(self, m: Module, oscillator: Signal, system: Signal, locked: Signal) -> None:
+        parameters = self._pll_parameters()
         m.submodules.pll = Instance(
             "EHXPLLL", **parameters, p_CLKOP_ENABLE="ENABLED", p_FEEDBK_PATH="CLKOP",
-            p_CLKOP_CPHASE=self._clock.pll["CLKOP_DIV"] // 2, p_CLKOP_FPHASE=0,
+            p_CLKOP_CPHASE=parameters["p_CLKOP_DIV"] // 2, p_CLKOP_FPHASE=0,
             i_CLKI=oscillator, i_CLKFB=system, i_RST=0, i_STDBY=0, i_ENCLKOP=0, i_PHASESEL0=0,
             i_PHASESEL1=0, i_PHASEDIR=1, i_PHASESTEP=1, i_PHASELOADREG=1, i_PLLWAKESYNC=0,
             o_CLKOP=system, o_LOCK=locked,
         )  # fmt: skip
+
+    def _pll_parameters(self) -> dict[str, int]:
+        assert self._clock.pll is not None
+        return {f"p_{name}": value for name, value in self._clock.pll.items()}

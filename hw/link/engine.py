@@ -12,17 +12,17 @@ from amaranth import Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.link.protocol import Command, Status
+from hw.link.protocol import LOAD_CHUNK, Command, Status
 from hw.loader import LoadError
 
 __all__ = ["Engine", "answer_counters"]
 
-_SETTLE_CYCLES = 4  # from the last byte of a piece to the loader's verdict
+_SETTLE_CYCLES = 5  # from the last byte of a piece to the loader's verdict
 
 
 def answer_counters() -> dict[str, int]:
-    """What COUNTERS tells, in order, and its width in bits."""
-    return {"images": 32, "events": 32, "packets": 32, "damaged": 32, "busy_cycles": 64}
+    """What COUNTERS tells, in order, and the bits that are counted; then it starts again at 0."""
+    return {"images": 24, "events": 32, "packets": 24, "damaged": 16, "busy_cycles": 40}
 
 
 class Engine(wiring.Component):
@@ -39,7 +39,7 @@ class Engine(wiring.Component):
         result_valid, result_last, result_index, result_score: In. The accelerator's results, which
             are always taken.
         loaded, load_error, flash_busy: In. State of the content.
-        next: Out(32). Offset of the piece of content that must come next.
+        next: Out. Offset of the piece of content that must come next.
         send: Out(1). Answer now, for one cycle; then ``sent`` comes back.
         sent: In(1). The answer has left.
         verdict: Out(8). Its status.
@@ -51,9 +51,11 @@ class Engine(wiring.Component):
     Args:
         layout: Of an entry.
         length: Bytes of a complete load.
+        classes: Classes of the network.
+        score_bits: Bits of a class's score.
     """
 
-    def __init__(self, layout: Any, length: int):
+    def __init__(self, layout: Any, length: int, classes: int, score_bits: int):
         self._length = length
         item = stream.Signature(layout)
         super().__init__(
@@ -62,10 +64,12 @@ class Engine(wiring.Component):
                 "offset": In(32), "hold": Out(1), "play": Out(1), "raw": Out(1), "i": In(item),
                 "playing": In(1), "items": Out(item), "load": Out(stream.Signature(8)),
                 "result_valid": In(1), "result_last": In(1), "result_index": In(16),
-                "result_score": In(signed(64)), "loaded": In(1), "load_error": In(LoadError),
-                "flash_busy": In(1), "next": Out(32), "send": Out(1), "sent": In(1),
-                "verdict": Out(8), "winner": Out(16), "score": Out(signed(64)),
-                "cycles": Out(32), "reset": Out(1), "inside": Out(1),
+                "result_score": In(signed(score_bits)), "loaded": In(1),
+                "load_error": In(LoadError), "flash_busy": In(1),
+                "next": Out(range(length + LOAD_CHUNK + 1)), "send": Out(1), "sent": In(1),
+                "verdict": Out(8), "winner": Out(range(classes)),
+                "score": Out(signed(score_bits)), "cycles": Out(32), "reset": Out(1),
+                "inside": Out(1),
                 **{f"count_{name}": Out(bits) for name, bits in answer_counters().items()},
             }
         )  # fmt: skip
@@ -84,6 +88,7 @@ class Engine(wiring.Component):
                 self.items.valid.eq(self.i.valid), self.items.p.eq(self.i.p),
                 self.i.ready.eq(self.items.ready),
             ]  # fmt: skip
+        m.d.sync += self.reset.eq(0)
         with m.FSM() as machine:
             m.d.comb += self.hold.eq(~machine.ongoing("IDLE"))
             with m.State("IDLE"), m.If(self.packet):
@@ -97,7 +102,7 @@ class Engine(wiring.Component):
                 m.d.comb += self.send.eq(1)
                 m.next = "SENDING"
             with m.State("SENDING"), m.If(self.sent):
-                m.d.comb += self.reset.eq(
+                m.d.sync += self.reset.eq(
                     (self.command == Command.RESET) & (self.verdict == Status.OK)
                 )
                 m.next = "IDLE"

@@ -8,7 +8,7 @@ from amaranth import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.crc import CRC32_INIT, CRC32_RESIDUE, crc32_step
+from hw.crc import CRC32_RESIDUE, SerialCrc
 from hw.link.protocol import CRC_BYTES, END, ESCAPE, ESCAPED
 
 __all__ = ["Deframer", "Framer"]
@@ -24,7 +24,8 @@ class Deframer(wiring.Component):
         right: Out(1). It was at least a byte and a right CRC long, with legal escapes; in the same
             cycle as ``end``.
 
-    Two ENDs in a row mean nothing. Latency: a byte shows four bytes after it came.
+    Two ENDs in a row mean nothing. Latency: a byte shows four bytes after it came. Bytes must be
+    ten cycles apart or more, as a serial line's are.
     """
 
     def __init__(self) -> None:
@@ -37,24 +38,25 @@ class Deframer(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        crc = Signal(32, init=CRC32_INIT)
+        m.submodules.crc = crc = SerialCrc()
         held = Signal(8 * CRC_BYTES)
         count = Signal(range(CRC_BYTES + 2))  # stays at its largest value
         escape, wrong, take = Signal(), Signal(), Signal()
         byte = Signal(8)
         m.d.sync += [self.o_valid.eq(0), self.end.eq(0)]
-        m.d.comb += byte.eq(self.data)
+        m.d.comb += [byte.eq(self.data), crc.take.eq(take), crc.data.eq(byte)]
         with m.If(escape):
             for plain, code in ESCAPED.items():
                 with m.If(self.data == code):
                     m.d.comb += byte.eq(plain)
         with m.If(self.valid & (self.data == END)):
+            m.d.comb += crc.clear.eq(1)
             m.d.sync += [
                 self.end.eq((count != 0) | escape),
                 self.right.eq(
-                    (crc == CRC32_RESIDUE) & (count == CRC_BYTES + 1) & ~wrong & ~escape
+                    (crc.crc == CRC32_RESIDUE) & (count == CRC_BYTES + 1) & ~wrong & ~escape
                 ),
-                count.eq(0), escape.eq(0), wrong.eq(0), crc.eq(CRC32_INIT),
+                count.eq(0), escape.eq(0), wrong.eq(0),
             ]  # fmt: skip
         with m.Elif(self.valid & ~escape & (self.data == ESCAPE)):
             m.d.sync += escape.eq(1)
@@ -65,7 +67,7 @@ class Deframer(wiring.Component):
                 m.d.sync += wrong.eq(1)
         with m.If(take):
             m.d.sync += [
-                crc.eq(crc32_step(crc, byte)), held.eq(Cat(held[8:], byte)),
+                held.eq(Cat(held[8:], byte)),
                 count.eq(Mux(count == CRC_BYTES + 1, count, count + 1)),
                 self.o_valid.eq(count >= CRC_BYTES), self.o_data.eq(held[:8]),
             ]  # fmt: skip
@@ -86,17 +88,19 @@ class Framer(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        crc = Signal(32, init=CRC32_INIT)
+        m.submodules.crc = crc = SerialCrc()
         number = Signal(range(CRC_BYTES))
         byte, code = Signal(8), Signal(8)
         sending, moved = Signal(), Signal()  # a byte of packet or CRC is offered; it goes
         escape = Signal()  # its second half is due
-        check = Array((~crc)[8 * n : 8 * n + 8] for n in range(CRC_BYTES))
+        check = Array((~crc.crc)[8 * n : 8 * n + 8] for n in range(CRC_BYTES))
         special = Signal()
         for plain, replaced in ESCAPED.items():
             with m.If(byte == plain):
                 m.d.comb += [special.eq(1), code.eq(replaced)]
-        m.d.comb += moved.eq(sending & self.o.ready & (~special | escape))
+        m.d.comb += [
+            moved.eq(sending & self.o.ready & (~special | escape)), crc.data.eq(byte)
+        ]  # fmt: skip
         with m.If(sending):
             m.d.comb += [
                 self.o.valid.eq(1), self.o.p.eq(Mux(escape, code, Mux(special, ESCAPE, byte)))
@@ -106,19 +110,19 @@ class Framer(wiring.Component):
         with m.FSM():
             with m.State("BEGIN"):
                 m.d.comb += [self.o.p.eq(END), self.o.valid.eq(self.i.valid)]
-                m.d.sync += [crc.eq(CRC32_INIT), number.eq(0)]
+                m.d.comb += crc.clear.eq(1)
+                m.d.sync += number.eq(0)
                 with m.If(self.o.valid & self.o.ready):
                     m.next = "PACKET"
             with m.State("PACKET"):
                 m.d.comb += [
-                    sending.eq(self.i.valid), byte.eq(self.i.p.data), self.i.ready.eq(moved)
+                    sending.eq(self.i.valid & ~crc.busy), byte.eq(self.i.p.data),
+                    self.i.ready.eq(moved), crc.take.eq(moved),
                 ]  # fmt: skip
-                with m.If(moved):
-                    m.d.sync += crc.eq(crc32_step(crc, byte))
-                    with m.If(self.i.p.last):
-                        m.next = "CRC"
+                with m.If(moved & self.i.p.last):
+                    m.next = "CRC"
             with m.State("CRC"):
-                m.d.comb += [sending.eq(1), byte.eq(check[number])]
+                m.d.comb += [sending.eq(~crc.busy), byte.eq(check[number])]
                 with m.If(moved):
                     m.d.sync += number.eq(number + 1)
                     with m.If(number == CRC_BYTES - 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,13 +24,13 @@ from hw.config import HardwareConfig
 from hw.content import architecture_id, load_bytes
 from hw.instance import add_accelerator
 from hw.interface import interface
-from hw.link.answer import Answer, bytes_of
+from hw.link.answer import Answer, bytes_of, widened
 from hw.link.coder import image_coding
 from hw.link.engine import Engine, answer_counters
 from hw.link.flash import FlashReader
 from hw.link.framing import Deframer, Framer
 from hw.link.parser import Parser, item_rules
-from hw.link.protocol import CRC_BYTES, VERSION, Command
+from hw.link.protocol import COUNTERS_FORMAT, CRC_BYTES, VERSION, Command
 from hw.link.store import PacketStore
 from hw.link.uart import UartReceiver, UartTransmitter
 from spikeforge.errors import SpikeforgeError
@@ -83,7 +84,8 @@ class Gateware(wiring.Component):
             )
         _check_baud(link)
         self._link, self._memory = link, config.memory
-        self._outside = interface(network, config)
+        self._outside = outside = interface(network, config)
+        self._score_bits = outside.fields["result__payload"]["membrane"].width
         self._identity = architecture_id(network, config)
         self._content = load_bytes(network, config)
         self._rules = item_rules(network, self._outside, self._identity)
@@ -106,7 +108,9 @@ class Gateware(wiring.Component):
         m.submodules.store = store = PacketStore(
             rules.layout, rules.depth, rules.marks, rules.chained
         )
-        m.submodules.engine = engine = Engine(rules.layout, len(self._content))
+        m.submodules.engine = engine = Engine(
+            rules.layout, len(self._content), self._outside.classes, self._score_bits
+        )
         m.d.comb += [
             receiver.rx.eq(self.rx), self.tx.eq(transmitter.tx),
             deframer.valid.eq(receiver.valid), deframer.data.eq(receiver.data),
@@ -175,10 +179,12 @@ class Gateware(wiring.Component):
             with m.If(engine.reset):
                 m.d.sync += begun.eq(0)
             busy = reader.busy
+        # A register between them: the way from the flash memory to the memories is long enough.
         for name, value in (("data", byte), ("first", first)):
             field = self._outside.fields["load__payload"][name]
-            m.d.comb += ports["load__payload"][field.shift : field.shift + field.width].eq(value)
-        m.d.comb += ports["load__valid"].eq(valid)
+            part = ports["load__payload"][field.shift : field.shift + field.width]
+            m.d.sync += part.eq(value)
+        m.d.sync += ports["load__valid"].eq(valid)
         # Memories keep their content over a reset where they had some from the start (hw.loader).
         preloaded = self._memory.initialized
         start = int.from_bytes(self._content[-CRC_BYTES:], "little") if preloaded else 0
@@ -208,16 +214,18 @@ class Gateware(wiring.Component):
     def _add_answer(
         self, m: Module, parser: Parser, engine: Engine, framer: Framer, info: list[Value]
     ) -> None:
-        result = [engine.winner, engine.score.as_unsigned(), engine.cycles]
-        counters = [getattr(engine, f"count_{name}") for name in answer_counters()]
-        expected = bytes_of(engine.next)
+        result = [
+            *widened(engine.winner, 2), *widened(engine.score, 8), *widened(engine.cycles, 4)
+        ]  # fmt: skip
+        sizes = [struct.calcsize(code) for code in COUNTERS_FORMAT.lstrip("<")]
+        counters = [
+            byte for name, size in zip(answer_counters(), sizes, strict=True)
+            for byte in widened(getattr(engine, f"count_{name}"), size)
+        ]  # fmt: skip
+        expected = widened(engine.next, 4)
         contents = {
-            Command.INFO: info, Command.LOAD: expected,
-            Command.COUNTERS: [byte for each in counters for byte in bytes_of(each)],
-            **{
-                command: [byte for each in result for byte in bytes_of(each)]
-                for command in (Command.CLASSIFY, Command.EVENTS)
-            },
+            Command.INFO: info, Command.LOAD: expected, Command.COUNTERS: counters,
+            Command.CLASSIFY: result, Command.EVENTS: result,
         }  # fmt: skip
         m.submodules.answer = answer = Answer(contents, expected)
         connect(m, answer.o, framer.i)

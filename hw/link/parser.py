@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth import Array, Cat, Const, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -94,41 +94,41 @@ class Parser(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        index = Signal(16)  # of the byte that comes next; stays at its largest value
-        content = index - _HEAD
+        head = Signal(range(_HEAD + 1))  # bytes of it that came
+        longest = max(self._rules.spec.size, _OFFSET + LOAD_CHUNK)
+        content = Signal(range(longest + 2))  # bytes behind it; stays beyond the longest content
         skipping, bad, foreign = Signal(), Signal(), Signal()
         fits = Signal()
         m.d.sync += [self.packet.eq(0), self.append.eq(0), self.clear.eq(0)]
-        with m.If(self.valid & ~self.hold):
-            m.d.sync += index.eq(Mux(index.all(), index, index + 1))
-            with m.Switch(index):
-                with m.Case(0):
-                    m.d.sync += [self.number.eq(self.data), self.clear.eq(1)]
-                    m.d.sync += [bad.eq(0), foreign.eq(0)]
-                with m.Case(1):
-                    m.d.sync += self.command.eq(self.data)
-        taken = self.valid & ~self.hold & (index >= _HEAD)
+        with m.If(self.valid & ~self.hold), m.Switch(head):
+            with m.Case(0):
+                m.d.sync += [head.eq(1), content.eq(0), self.number.eq(self.data)]
+                m.d.sync += [self.clear.eq(1), bad.eq(0), foreign.eq(0)]
+            with m.Case(1):
+                m.d.sync += [head.eq(2), self.command.eq(self.data)]
+            with m.Default():
+                m.d.sync += content.eq(Mux(content > longest, content, content + 1))
+        taken = self.valid & ~self.hold & (head == _HEAD)
         with m.Switch(self.command):
             with m.Case(Command.INFO, Command.COUNTERS, Command.RESET):
-                m.d.comb += fits.eq(index == _HEAD)
+                m.d.comb += fits.eq(content == 0)
             if image_coding(self._rules.spec) is not Coding.NONE:
                 with m.Case(Command.CLASSIFY):
                     self._add_pixels(m, taken, content)
-                    m.d.comb += fits.eq(index == _HEAD + self._rules.spec.size)
+                    m.d.comb += fits.eq(content == self._rules.spec.size)
             with m.Case(Command.EVENTS):
-                m.d.comb += fits.eq(self._add_events(m, taken, index, bad))
+                m.d.comb += fits.eq(self._add_events(m, taken, content, bad))
             with m.Case(Command.LOAD):
                 self._add_piece(m, taken, content, foreign)
-                least = Mux(self.offset == 0, len(self._rules.identity), 1)
-                length = index - (_HEAD + _OFFSET)
-                m.d.comb += fits.eq((length >= least) & (length <= LOAD_CHUNK))
+                least = _OFFSET + Mux(self.offset == 0, len(self._rules.identity), 1)
+                m.d.comb += fits.eq((content >= least) & (content <= _OFFSET + LOAD_CHUNK))
             with m.Default():
                 m.d.comb += fits.eq(1)
-        self._add_end(m, index, skipping, fits, (bad, foreign))
+        self._add_end(m, head, skipping, fits, (bad, foreign))
         return m
 
     def _add_end(
-        self, m: Module, index: Signal, skipping: Signal, fits: Signal,
+        self, m: Module, head: Signal, skipping: Signal, fits: Signal,
         faults: tuple[Signal, Signal],
     ) -> None:  # fmt: skip
         """Announce the packet, unless an answer was under way while it came."""
@@ -139,7 +139,7 @@ class Parser(wiring.Component):
         with m.If(self.hold & self.valid):
             m.d.sync += skipping.eq(1)
         with m.If(self.end):
-            m.d.sync += [index.eq(0), skipping.eq(0), self.packet.eq(~skipping & ~self.hold)]
+            m.d.sync += [head.eq(0), skipping.eq(0), self.packet.eq(~skipping & ~self.hold)]
             m.d.sync += self.status.eq(Status.UNKNOWN_COMMAND)
             with m.Switch(self.command), m.Case(*known):
                 m.d.sync += self.status.eq(Mux(bad, Status.BAD_EVENT, Status.OK))
@@ -147,7 +147,7 @@ class Parser(wiring.Component):
                     m.d.sync += self.status.eq(Status.WRONG_ARCHITECTURE)
             with m.If(~fits):
                 m.d.sync += self.status.eq(Status.BAD_LENGTH)
-            with m.If(~self.right | (index < _HEAD)):
+            with m.If(~self.right | (head != _HEAD)):
                 m.d.sync += self.status.eq(Status.BAD_FRAME)
 
     def _add_pixels(self, m: Module, taken: Any, content: Any) -> None:
@@ -160,7 +160,7 @@ class Parser(wiring.Component):
                 self.entry.address.eq(content), self.entry.last.eq(0),
             ]  # fmt: skip
 
-    def _add_events(self, m: Module, taken: Any, index: Signal, bad: Signal) -> Any:
+    def _add_events(self, m: Module, taken: Any, content: Signal, bad: Signal) -> Any:
         """Three bytes become an entry. Returns whether the packet could end here."""
         rules = self._rules
         phase = Signal(range(_EVENT))
@@ -169,7 +169,7 @@ class Parser(wiring.Component):
         marks = Signal(range(rules.marks + 2))
         least = Signal(16)  # the next address of this step must be at least this
         address = Cat(low, high[:7])
-        with m.If(index <= _HEAD):
+        with m.If(self.clear):
             m.d.sync += [phase.eq(0), marks.eq(0), least.eq(0)]
         with m.If(taken):
             m.d.sync += phase.eq(Mux(phase == _EVENT - 1, 0, phase + 1))
@@ -193,18 +193,15 @@ class Parser(wiring.Component):
             with m.If(~Mux(high[7], empty, ranged) | (marks == rules.marks) | self.full):
                 m.d.sync += bad.eq(1)
         ended = self.entry.last & (marks == rules.marks)
-        return (phase == 0) & (index > _HEAD) & (ended | bad)
+        return (phase == 0) & (content != 0) & (ended | bad)
 
     def _add_piece(self, m: Module, taken: Any, content: Any, foreign: Signal) -> None:
         """Bytes behind the offset; those of a first piece must begin with the architecture id."""
-        identity = Array(Const(byte, 8) for byte in self._rules.identity)
-        place = Signal(16)
-        m.d.comb += place.eq(content - _OFFSET)
         with m.If(taken & (content < _OFFSET)):
             m.d.sync += self.offset.eq(Cat(self.offset[8:], self.data))
         with m.Elif(taken):
             m.d.sync += [self.append.eq(1), self.entry.eq(self.data)]
-            short = Signal(range(len(identity)))
-            m.d.comb += short.eq(place)
-            with m.If((self.offset == 0) & (place < len(identity))):
-                m.d.sync += foreign.eq(foreign | (self.data != identity[short]))
+            with m.If(self.offset == 0), m.Switch(content):
+                for number, byte in enumerate(self._rules.identity):
+                    with m.Case(_OFFSET + number):
+                        m.d.sync += foreign.eq(foreign | (self.data != byte))

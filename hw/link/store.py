@@ -61,7 +61,7 @@ class PacketStore(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.entries = ram = Ram(
-            width=self._layout.size, depth=self._depth, grain=self._layout.size
+            width=self._layout.size, depth=self._depth, grain=self._layout.size, apart=True
         )
         room = ~self.full
         m.d.comb += [
@@ -148,7 +148,7 @@ class PacketStore(wiring.Component):
     def _add_chains(self, m: Module, following: Signal, final: Signal, here: Signal) -> Ram:
         """Links between entries of one level, and each level's first and last entry."""
         width = self._pointer
-        m.submodules.links = links = Ram(width=width, depth=self._depth, grain=width)
+        m.submodules.links = links = Ram(width=width, depth=self._depth, grain=width, apart=True)
         m.submodules.ends = self._ends = ends = Ram(
             width=2 * width, depth=self._levels + 1, grain=width
         )

@@ -15,7 +15,7 @@ from hw.widths import address_bits
 class _Ram(wiring.Component):
     """What ram.v does, in Amaranth, so that Amaranth's simulator can run what lies around it."""
 
-    def __init__(self, *, width, depth, grain, init=""):
+    def __init__(self, *, width, depth, grain, init="", apart=False):
         self._shape = width, depth
         address = address_bits(depth)
         super().__init__({"re": In(1), "ra": In(address), "rd": Out(width),

@@ -14,7 +14,7 @@ from spikeforge.netfile import load_network
 TINY = Path(__file__).parents[3] / "models" / "mnist-tiny.safetensors"
 
 
-@pytest.mark.parametrize(("name", "mhz", "pll"), [("icebreaker", 24.0, "SB_PLL40_CORE"),
+@pytest.mark.parametrize(("name", "mhz", "pll"), [("icebreaker", 24.0, "SB_PLL40_PAD"),
                                                   ("icebreaker", 3.0, None),
                                                   ("icesugar", 12.0, None),
                                                   ("ulx3s-85f", 75.0, "EHXPLLL")])  # fmt: skip
@@ -31,7 +31,7 @@ def test_the_pins_clock_and_gateware_reach_the_tools(name, mhz, pll, monkeypatch
     design = design if isinstance(design, str) else design.decode()
     assert "cell \\accelerator " in design
     assert all((primitive in design) == (primitive == pll)
-               for primitive in ("SB_PLL40_CORE", "EHXPLLL"))  # fmt: skip
+               for primitive in ("SB_PLL40_PAD", "EHXPLLL"))  # fmt: skip
     pins = plan.files["top.pcf" if "top.pcf" in plan.files else "top.lpf"]
     pins = pins if isinstance(pins, str) else pins.decode()
     assert "uart_0__rx" in pins

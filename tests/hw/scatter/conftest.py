@@ -36,7 +36,7 @@ def ram_class():
     class SimulatedRam(wiring.Component):
         """What ram.v does, for Amaranth's simulator; it starts with random content."""
 
-        def __init__(self, *, width, depth, grain, init="", ports=2):
+        def __init__(self, *, width, depth, grain, init="", ports=2, apart=False):
             self._shape = width, depth, grain
             address = address_bits(depth)
             super().__init__({"re": In(1), "ra": In(address), "rd": Out(width),
