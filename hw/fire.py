@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,6 +13,8 @@ from hw.streams import event_stream, handover_port
 from hw.widths import address_bits
 
 __all__ = ["Fire"]
+
+_BLOCK = 8
 
 
 class Fire(wiring.Component):
@@ -110,8 +112,7 @@ class Fire(wiring.Component):
             with m.If(self.i.valid & self.i.ready):
                 m.d.sync += membrane.eq(self.i.membranes[lane])
             height = falling[lane if layer.threshold_per_neuron else 0]
-            with m.If(self.compared):  # comparators rest while no step is compared
-                m.d.comb += fired[lane].eq(alive[lane] & (membrane >= height))
+            m.d.comb += fired[lane].eq(alive[lane] & (membrane >= height))
         return alive, fired
 
     def _add_output(
@@ -120,17 +121,22 @@ class Fire(wiring.Component):
         """Sends pending spikes, lowest lane first; returns whether the next step may load."""
         can_load = Signal()
         move = Signal()
-        rest = Signal.like(pending)
         lowest = Signal.like(pending)
+        several = Signal()
+        first, more = _lowest(pending)
         m.d.comb += [
             move.eq(~self.o.valid | self.o.ready),
-            rest.eq(pending & (pending - 1)),
-            lowest.eq(pending & ~rest),
-            can_load.eq(~mark & ((pending == 0) | (move & (rest == 0))) | (mark & move)),
+            lowest.eq(first),
+            several.eq(more),
+            can_load.eq(~mark & (~pending.any() | (move & ~several)) | (mark & move)),
         ]
         lane = _binary(lowest)
         with m.If(move):
-            m.d.sync += [self.o.valid.eq(pending.any() | mark), pending.eq(rest), mark.eq(0)]
+            m.d.sync += [
+                self.o.valid.eq(pending.any() | mark),
+                pending.eq(pending & ~lowest),
+                mark.eq(0),
+            ]
             with m.If(mark):
                 m.d.sync += [self.o.p.last.eq(1), self.o.p.address.eq(0), self.o.p.level.eq(0)]
             with m.Elif(pending.any()):
@@ -140,6 +146,28 @@ class Fire(wiring.Component):
                     self.o.p.level.eq(level),
                 ]
         return can_load
+
+
+def _lowest(pending: Signal) -> tuple[Any, Any]:
+    """The lowest set bit alone, and whether there are others: by blocks, not along a carry."""
+    blocks = [pending[n : n + _BLOCK] for n in range(0, len(pending), _BLOCK)]
+    some = [block.any() for block in blocks]
+    found = [
+        block[n] & ~block[:n].any() & ~Cat(some[:number]).any()
+        for number, block in enumerate(blocks)
+        for n in range(len(block))
+    ]
+    return Cat(found), _several(pending)
+
+
+def _several(bits: Any) -> Any:
+    """Whether more than one bit is set, as a tree."""
+    nodes = [(bit, Const(0, 1)) for bit in bits]
+    while len(nodes) > 1:
+        pairs = zip(nodes[::2], nodes[1::2], strict=False)
+        odd = nodes[-1:] if len(nodes) % 2 else []
+        nodes = [(a | b, more_a | more_b | (a & b)) for (a, more_a), (b, more_b) in pairs] + odd
+    return nodes[0][1]
 
 
 def _binary(one_hot: Signal) -> Any:

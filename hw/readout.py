@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Array, Const, Module, Mux, Signal, signed
+from amaranth import Array, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -55,13 +55,15 @@ class Readout(wiring.Component):
             for n in range(layer.lanes)
         )
         membrane = Signal(signed(layer.membrane_bits))
-        owner, complete, score = self._add_score(m, neuron, membrane)
+        fresh = Signal()  # `o` shows a neuron since this cycle: judge it
+        shown = self.o.p.membrane[: layer.membrane_bits].as_signed()
+        owner, complete, score = self._add_score(m, self.o.p.index, shown, fresh)
         better = Signal()
 
         m.d.comb += [
             self.i.ready.eq(~busy),
             move.eq(~self.o.valid | self.o.ready),
-            better.eq(complete & ((owner == 0) | (score > best))),
+            better.eq(fresh & complete & ((owner == 0) | (score > best))),
             self.scanned.eq(busy & ~naming & move),
             self.active.eq(self.i.valid | busy | self.o.valid),
         ]
@@ -75,13 +77,14 @@ class Readout(wiring.Component):
         with m.If(move & busy):
             m.d.sync += [
                 self.o.p.last.eq(naming),
-                self.o.p.index.eq(Mux(naming, winner, neuron)),
-                self.o.p.membrane.eq(Mux(naming, best, membrane)),
+                self.o.p.index.eq(Mux(naming, Mux(better, owner, winner), neuron)),
+                self.o.p.membrane.eq(Mux(naming, Mux(better, score, best), membrane)),
             ]
+        m.d.sync += fresh.eq(self.scanned)
+        with m.If(better):
+            m.d.sync += [winner.eq(owner), best.eq(score)]
         with m.If(self.scanned):
             m.d.sync += [lane.eq(lane + 1), neuron.eq(neuron + 1)]
-            with m.If(better):
-                m.d.sync += [winner.eq(owner), best.eq(score)]
             with m.If(neuron == layer.width - 1):
                 m.d.sync += naming.eq(1)
             with m.Elif(lane == layer.lanes - 1):
@@ -90,7 +93,9 @@ class Readout(wiring.Component):
             m.d.sync += [naming.eq(0), busy.eq(0), neuron.eq(0)]
         return m
 
-    def _add_score(self, m: Module, neuron: Signal, membrane: Signal) -> tuple[Any, Any, Any]:
+    def _add_score(
+        self, m: Module, neuron: Signal, membrane: Value, fresh: Signal
+    ) -> tuple[Any, Any, Any]:
         """The class of the neuron, whether the neuron is its last one, and its score up to here."""
         if self._votes == 1:
             return neuron, Const(1), membrane
@@ -100,7 +105,7 @@ class Readout(wiring.Component):
         score = Signal.like(before)
         complete = vote == self._votes - 1
         m.d.comb += score.eq(Mux(vote == 0, 0, before) + membrane)
-        with m.If(self.scanned):
+        with m.If(fresh):
             m.d.sync += [before.eq(score), vote.eq(vote + 1)]
             with m.If(complete):
                 m.d.sync += [vote.eq(0), owner.eq(owner + 1)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -18,8 +18,9 @@ __all__ = ["Replay"]
 class Replay(wiring.Component):
     """A ring of events, written once and read once a group.
 
-    The first pass follows the writer: an event leaves two cycles after it came in. Passes follow
-    each other with one cycle for the mark between them. Up to two whole images wait in the ring
+    The first pass follows the writer: an event leaves three cycles after it came in, from a
+    register, as the way from the ring to the weights is long enough. Passes follow each other with
+    one cycle for the mark between them. Up to two whole images wait in the ring
     before the input stalls, as it does while the ring is full; ready never hangs on the payload.
 
     Members:
@@ -61,6 +62,7 @@ class Replay(wiring.Component):
         retire = Signal()
 
         full = Signal()
+        self._fetched = Signal()  # the ring gives an item
         m.d.comb += [
             full.eq((write ^ base) == depth),
             self.i.ready.eq(~full & ~next_ended),
@@ -69,7 +71,7 @@ class Replay(wiring.Component):
             ram.we.eq(self.i.valid & self.i.ready & ~self.i.p.last),
             self.wrote.eq(ram.we),
             self.read.eq(ram.re),
-            self.active.eq(self.i.valid | self.o.valid | ended | (read != write)),
+            self.active.eq(self.i.valid | self.o.valid | self._fetched | ended | (read != write)),
         ]
         with m.If(ram.we):
             m.d.sync += write.eq(write + 1)
@@ -91,19 +93,24 @@ class Replay(wiring.Component):
         left = Signal(range(passes), init=passes - 1)
         mark = Signal()
         at_end = Signal()
-        step = Signal()
+        step, leave = Signal(), Signal()
         m.d.comb += [
             at_end.eq(ended & (read == end)),
-            step.eq(~self.o.valid | self.o.ready),
+            leave.eq(~self.o.valid | self.o.ready),
+            step.eq(~self._fetched | leave),
             retire.eq(step & at_end & (left == 0)),
             ram.ra.eq(read[:-1]),
             ram.re.eq(step & ~at_end & (read != write)),
-            self.o.p.last.eq(mark),
         ]
-        with m.If(~mark):
-            m.d.comb += Cat(self.o.p.address, self.o.p.level).eq(ram.rd)
+        with m.If(leave):
+            m.d.sync += self.o.valid.eq(self._fetched)
+        with m.If(leave & self._fetched):
+            m.d.sync += [
+                self.o.p.last.eq(mark),
+                Cat(self.o.p.address, self.o.p.level).eq(Mux(mark, 0, ram.rd)),
+            ]
         with m.If(step):
-            m.d.sync += [self.o.valid.eq(at_end | (read != write)), mark.eq(at_end)]
+            m.d.sync += [self._fetched.eq(at_end | (read != write)), mark.eq(at_end)]
             with m.If(ram.re):
                 m.d.sync += read.eq(read + 1)
             with m.If(at_end):

@@ -31,12 +31,12 @@ from hw.link.flash import FlashReader
 from hw.link.framing import Deframer, Framer
 from hw.link.parser import Parser, item_rules
 from hw.link.protocol import COUNTERS_FORMAT, CRC_BYTES, VERSION, Command
-from hw.link.store import PacketStore
+from hw.link.store import PacketStore, store_memories
 from hw.link.uart import UartReceiver, UartTransmitter
 from spikeforge.errors import SpikeforgeError
 from spikeforge.network import Network
 
-__all__ = ["Gateware", "LinkConfig"]
+__all__ = ["Gateware", "LinkConfig", "link_memories"]
 
 _MOST_INPUTS = 1 << 15
 
@@ -234,6 +234,12 @@ class Gateware(wiring.Component):
             answer.command.eq(parser.command), answer.verdict.eq(engine.verdict),
             engine.sent.eq(answer.sent),
         ]  # fmt: skip
+
+
+def link_memories(network: Network, config: HardwareConfig) -> list[tuple[int, int]]:
+    """Width and depth of the memories around the accelerator."""
+    rules = item_rules(network, interface(network, config), architecture_id(network, config))
+    return store_memories(rules.layout, rules.depth, rules.chained)
 
 
 def _check_baud(link: LinkConfig) -> None:

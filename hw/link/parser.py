@@ -70,7 +70,7 @@ class Parser(wiring.Component):
     """Takes the deframer's bytes; a packet's items are in the store when it is announced.
 
     Members:
-        valid, data, end, right: In. As the deframer gives them.
+        valid, data, end, right: In. As the deframer gives them; ``data`` stays for two cycles.
         hold: In(1). An answer is under way: packets that touch such a cycle are thrown away.
         packet: Out(1). A packet is complete, for one cycle; all below belongs to it.
         number: Out(8). Its number (whatever came in its place, if it is damaged).
@@ -151,13 +151,17 @@ class Parser(wiring.Component):
                 m.d.sync += self.status.eq(Status.BAD_FRAME)
 
     def _add_pixels(self, m: Module, taken: Any, content: Any) -> None:
-        """A byte becomes an entry, unless it is silent; a cycle later, off the longest path."""
+        """A byte becomes an entry, unless it is silent; two cycles later, off the longest path."""
         m.submodules.coder = coder = PixelCoder(self._rules.spec)
-        m.d.comb += coder.pixel.eq(self.data)
-        with m.If(taken & (content < self._rules.spec.size)):
+        due = Signal()
+        m.d.comb += coder.pixel.eq(self.data)  # which stays for longer than that
+        m.d.sync += due.eq(taken & (content < self._rules.spec.size))
+        with m.If(taken):
+            m.d.sync += self.entry.address.eq(content)
+        with m.If(due):
             m.d.sync += [
                 self.append.eq(coder.level != 0), self.entry.level.eq(coder.level),
-                self.entry.address.eq(content), self.entry.last.eq(0),
+                self.entry.last.eq(0),
             ]  # fmt: skip
 
     def _add_events(self, m: Module, taken: Any, content: Signal, bad: Signal) -> Any:

@@ -17,13 +17,22 @@ from amaranth.lib.wiring import In, Out
 from hw.ram import Ram
 from hw.widths import address_bits
 
-__all__ = ["PacketStore", "entry_layout"]
+__all__ = ["PacketStore", "entry_layout", "store_memories"]
 
 
 def entry_layout(addresses: int, level_bits: int) -> data.StructLayout:
     """An item of the accelerator's input as it is kept; a byte of content lies in its low bits."""
     address = max(address_bits(addresses), 8 - level_bits)
     return data.StructLayout({"level": level_bits, "address": address, "last": 1})
+
+
+def store_memories(
+    layout: data.StructLayout, depth: int, chained: int = 0
+) -> list[tuple[int, int]]:
+    """Width and depth of a store's memories; arguments as of :class:`PacketStore`."""
+    pointer = address_bits(depth)
+    chains = [(pointer, depth), (2 * pointer, chained + 1)] if chained else []
+    return [(layout.size, depth), *chains]
 
 
 class PacketStore(wiring.Component):

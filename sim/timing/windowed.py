@@ -131,7 +131,8 @@ class ReplayedTiming(WindowedTiming):
         self._written: list[int] = []  # cycles in which this image's events were accepted
         self._held = 0  # events in the ring that the writer still sees
         self._waiting: list[tuple[int, int]] = []  # (retired, events) of images it still sees
-        self._accepted = -1  # the last item entered the pipeline
+        self._moved = -1  # the last item moved from the ring into the output register
+        self._accepted = -1  # it entered the pipeline
 
     def _forget(self, time: int) -> None:
         """Drop images whose retirement the writer sees in cycle ``time``."""
@@ -160,19 +161,22 @@ class ReplayedTiming(WindowedTiming):
         return time
 
     def _read(self, mark: int) -> None:
-        accepted = self._accepted
+        """An item is fetched when the one before moves, and moves when that one has entered."""
+        moved, accepted = self._moved, self._accepted
         for written in self._items(mark):
-            issued = max(accepted, written + 1)
-            accepted = self._moving(issued + 1)
+            fetched = max(moved, written + 1)
+            moved = max(fetched + 1, accepted)
+            accepted = self._moving(moved + 1)
         self._finish_group(accepted)
         events = len(self._written)
         for _ in range(self._layer.groups - 1):
-            issued = self._after_items(accepted, events)
+            fetched = self._after_items(accepted, events - 1) if events else moved
+            moved = self._after_items(accepted, events)
             accepted = self._after_items(accepted, events + 1)
             self._finish_group(accepted)
-        self._waiting.append((issued, events))
+        self._waiting.append((fetched, events))
         self._written = []
-        self._accepted = accepted
+        self._moved, self._accepted = moved, accepted
 
     def _items(self, mark: int) -> Iterator[int]:
         yield from self._written

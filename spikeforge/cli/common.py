@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from train.data import Dataset
 
 __all__ = [
-    "Images", "clock_option", "data_option", "emit", "images_option", "json_option", "lanes_option",
-    "memory_option", "network_argument", "seed_option", "select_images", "technology_option",
+    "Images", "board_option", "clock_option", "data_option", "emit", "images_option", "json_option",
+    "lanes_option", "memory_option", "network_argument", "seed_option", "select_images",
+    "technology_option",
     "tell_dataset", "test_images",
 ]  # fmt: skip
 
@@ -64,6 +65,14 @@ def lanes_option(command: Command) -> Command:
     return click.option(
         "--lanes", type=int, metavar="N",
         help="Neurons updated in one cycle. Default: 64, or the widest layer.",
+    )(command)  # fmt: skip
+
+
+def board_option(command: Command) -> Command:
+    """Which board."""
+    return click.option(
+        "--board", required=True, metavar="NAME",
+        help="Board: icebreaker, icesugar, ulx3s-12f, -25f, -45f or -85f.",
     )(command)  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def _claims(proof, replay, groups):
     proof.claim(~due | (o.p.as_value() == kept))
     for number in range(groups):
         proof.cover(due & (turn == number) & o.p.last)
-    proof.within((waiting != 0) & ~o.valid, 2, "silent")
+    proof.within((waiting != 0) & ~o.valid, 3, "silent")
     proof.within((waiting == 0) & i.valid & ~i.ready, 1, "shut")
 
 

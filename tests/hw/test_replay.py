@@ -95,7 +95,7 @@ def test_each_image_leaves_once_a_group_unchanged(
     assert [event for _, event in left] == wanted
 
 
-def test_first_pass_follows_two_cycles_behind_and_passes_join(clocked, layer_geometry, replay):
+def test_first_pass_follows_three_cycles_behind_and_passes_join(clocked, layer_geometry, replay):
     layer = layer_geometry(fan_in=4, width=3, lanes=1)
     image = [(0, n, 1) for n in range(4)]
     accepted, left = _run(
@@ -103,7 +103,7 @@ def test_first_pass_follows_two_cycles_behind_and_passes_join(clocked, layer_geo
         cycles=40,
     )  # fmt: skip
     first = accepted[0]
-    assert [number for number, _ in left] == list(range(first + 2, first + 2 + 3 * 5))
+    assert [number for number, _ in left] == list(range(first + 3, first + 3 + 3 * 5))
 
 
 def test_a_full_ring_stalls_the_input(clocked, layer_geometry, replay):
@@ -117,10 +117,12 @@ def test_a_full_ring_stalls_the_input(clocked, layer_geometry, replay):
     assert not left
 
 
-def test_two_blank_images_wait_and_a_third_does_not(clocked, layer_geometry, replay):
+def test_two_blank_images_wait_behind_one_that_leaves_and_a_fourth_does_not(
+    clocked, layer_geometry, replay
+):
     layer = layer_geometry(fan_in=4, width=2, lanes=1)
     accepted, _ = _run(
         clocked, replay(layer), _items([[]] * 6), offer=lambda n: True, take=lambda n: False,
         cycles=40,
     )  # fmt: skip
-    assert len(accepted) == 2
+    assert len(accepted) == 3

@@ -1,0 +1,127 @@
+"""``bitstream.json``: what was built, how fast it is, and every file with its hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from deploy.bitstream.build import Built
+from deploy.bitstream.tools import tool_versions
+from deploy.boards import Board, Family
+from hw.config import HardwareConfig
+from hw.content import architecture_hash, load_bytes
+from hw.link.flash import flash_image
+from hw.link.gateware import LinkConfig
+from spikeforge.files import prepare_folder, write_atomically
+from spikeforge.network import Network
+
+__all__ = ["SCHEMA", "Speed", "link_image_us", "write_bitstream"]
+
+SCHEMA = 1
+RECORD = "bitstream.json"
+_KEPT = ("accelerator.v", "netlist.v", "netlist.json", "placed.config", "yosys.log")
+_FLIP_FLOPS = re.compile(r"SB_DFF|TRELLIS_FF")
+_LUTS = {Family.ICE40: "SB_LUT4", Family.ECP5: "LUT4"}
+_LINK_OVERHEAD_BYTES = 2 + 4 + 2 + 3 + 14 + 4 + 2  # packet number, command, CRC, ENDs; the answer
+
+
+class Speed:
+    """Cycles of images on the RTL.
+
+    Args:
+        cycles: Mean cycles from the first event to the class.
+        interval: Mean cycles from one class to the next, back to back.
+        images: On how many they were measured.
+        data: Of which set.
+    """
+
+    def __init__(self, cycles: float, interval: float, images: int, data: str):
+        self.cycles, self.interval, self.images, self.data = cycles, interval, images, data
+
+    def section(self, clock_mhz: float, link_us: float | None) -> dict[str, object]:
+        """The record's key ``speed``."""
+        return {
+            "images": self.images, "data": self.data, "cycles_per_image": round(self.cycles, 1),
+            "us_per_image": round(self.cycles / clock_mhz, 3),
+            "interval_cycles": round(self.interval, 1),
+            "images_per_second": round(1e6 * clock_mhz / self.interval, 1),
+            "link_images_per_second": None if link_us is None else round(1e6 / link_us, 1),
+        }  # fmt: skip
+
+
+def link_image_us(network: Network, link: LinkConfig) -> float:
+    """How long the line needs for an image and its answer, in microseconds (without escapes)."""
+    count = network.input.size + _LINK_OVERHEAD_BYTES
+    return count * 10 * 1e6 / link.baud
+
+
+def write_bitstream(
+    built: Built, network: Network, network_file: Path, config: HardwareConfig, board: Board,
+    link: LinkConfig, speed: Speed | None, out: Path,
+) -> dict[str, Any]:  # fmt: skip
+    """Copy a bitstream and what belongs to it into a folder; ``bitstream.json`` comes last.
+
+    Returns:
+        What stands in ``bitstream.json``.
+
+    Raises:
+        SpikeforgeError: If the folder cannot be written.
+    """
+    prepare_folder(out)
+    for name in (*_KEPT, built.bitstream):
+        shutil.copyfile(built.folder / name, out / name)
+    written = [built.bitstream, *_KEPT]
+    if config.memory.loadable:
+        write_atomically(out / "content.bin", flash_image(load_bytes(network, config)))
+        written.append("content.bin")
+    clock = built.clock.mhz
+    used, has = built.placement.used, built.placement.available
+    record: dict[str, Any] = {
+        "schema": SCHEMA, "board": board.name, "title": board.title, "device": board.device,
+        "network": {
+            "name": network.name, "file_sha256": _sha256(network_file),
+            "architecture": architecture_hash(network, config), "content": network.content_hash,
+        },
+        "lanes": config.lanes, "memory": config.memory.value,
+        "clock_mhz": {
+            "asked": round(clock, 4), "reached": round(built.placement.reached_mhz, 2),
+            "source": built.clock.source,
+        },
+        "baud": link.baud, "seed": built.placement.seed,
+        "cells": {**_cells(built.folder / "netlist.json", board), **_placed(used, board)},
+        "available": _placed(has, board),
+        "speed": None if speed is None else speed.section(clock, link_image_us(network, link)),
+        "build_seconds": built.seconds, "tools": tool_versions(board),
+        "program": board.program,
+        "files": {name: _sha256(out / name) for name in sorted(written)},
+    }  # fmt: skip
+    write_atomically(out / RECORD, json.dumps(record, indent=2) + "\n")
+    return record
+
+
+def _placed(found: dict[str, int], board: Board) -> dict[str, int]:
+    """Cells as place and route counts them; its iCE40 cell is a LUT with a flip-flop."""
+    names = {"luts": "logic_cells", "flip_flops": "placed_flip_flops"}
+    return {names.get(key, key): count for key, count in found.items()}
+
+
+def _cells(netlist: Path, board: Board) -> dict[str, int]:
+    modules = json.loads(netlist.read_text())["modules"]
+    kinds = Counter(cell["type"] for cell in modules["top"]["cells"].values())
+    return {
+        "luts": kinds[_LUTS[board.family]],
+        "flip_flops": sum(n for kind, n in kinds.items() if _FLIP_FLOPS.match(kind)),
+    }
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,62 @@
+"""What a network needs of an FPGA, before any synthesis: memories counted, logic estimated.
+
+Memories follow the rules by which Yosys maps them: the width and depth of a block that needs the
+fewest blocks; what is as small as some registers stays registers. Logic is an estimate: look-up
+tables grow with the flip-flops of the accelerator at a rate that was fitted to synthesized designs
+(docs/results.md), and the link around it takes as good as always the same.
+"""
+
+from __future__ import annotations
+
+from deploy.boards.board import Board, Family, Resources
+from hw.config import HardwareConfig
+from hw.inventory import Inventory
+from hw.link.gateware import link_memories
+from hw.ram import ram_composition
+from spikeforge.network import Network
+
+__all__ = ["block_rams", "needed_resources"]
+
+_LUTS_PER_FLIP_FLOP = 2.8
+_LINK_LUTS = 1450
+_SHAPES = {
+    Family.ICE40: ((16, 256), (8, 512), (4, 1024), (2, 2048)),
+    Family.ECP5: ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384)),
+}
+_LEAST_BITS = {Family.ICE40: 400, Family.ECP5: 2048}
+"""Memories of fewer bits become registers (iCE40), or look-up tables (ECP5)."""
+
+
+def block_rams(family: Family, width: int, depth: int) -> int:
+    """Block RAMs that a memory of ``depth`` words of ``width`` bits takes."""
+    if depth == 1 or width * depth < _LEAST_BITS[family]:
+        return 0
+    return min(-(-width // w) * -(-depth // d) for w, d in _SHAPES[family])
+
+
+def needed_resources(
+    network: Network, config: HardwareConfig, inventory: Inventory, board: Board
+) -> Resources:
+    """Estimate what a network takes on a board, the link around it included."""
+    blocks, sprams = _memories(inventory, config, board.family)
+    for width, depth in link_memories(network, config):
+        blocks += block_rams(board.family, width, depth)
+    flip_flops = sum(block.flip_flops for block in inventory.blocks)
+    luts = round(_LINK_LUTS + _LUTS_PER_FLIP_FLOP * flip_flops)
+    return Resources(luts=luts, block_rams=blocks, sprams=sprams)
+
+
+def _memories(inventory: Inventory, config: HardwareConfig, family: Family) -> tuple[int, int]:
+    blocks = sprams = 0
+    for memory in inventory.memories:
+        width = memory.width_bits
+        if memory.ports == 1:
+            width = 8 * -(-width // 8)  # content comes in whole bytes
+        found = ram_composition(
+            config.technology, width=width, depth=memory.depth, grain=8, ports=memory.ports
+        )
+        if found is not None:
+            sprams += sum(found.count().values())
+        else:
+            blocks += block_rams(family, width, memory.depth)
+    return blocks, sprams
