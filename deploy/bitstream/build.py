@@ -163,6 +163,8 @@ def _place(
         *design.device_options, "--json", "netlist.json", pins, design.pins, "--freq",
         f"{clock.mhz:.4f}",
     ]  # fmt: skip
+    if not clock.oscillator_on_network(board.family):
+        options.append("--no-promote-globals")
     seeds = [seed] if seed is not None else list(range(1, _SEEDS + 1))
     found: list[Placement] = []
     failure: SpikeforgeError | None = None

@@ -62,9 +62,11 @@ def link_image_us(network: Network, link: LinkConfig) -> float:
 
 def write_bitstream(
     built: Built, network: Network, network_file: Path, config: HardwareConfig, board: Board,
-    link: LinkConfig, speed: Speed | None, out: Path,
+    link: LinkConfig, speed: Speed | None, proven: int, out: Path,
 ) -> dict[str, Any]:  # fmt: skip
     """Copy a bitstream and what belongs to it into a folder; ``bitstream.json`` comes last.
+
+    ``proven``: images on which the netlist was run and did what the RTL does.
 
     Returns:
         What stands in ``bitstream.json``.
@@ -91,11 +93,13 @@ def write_bitstream(
         "clock_mhz": {
             "asked": round(clock, 4), "reached": round(built.placement.reached_mhz, 2),
             "source": built.clock.source,
+            "oscillator_on_network": built.clock.oscillator_on_network(board.family),
         },
         "baud": link.baud, "seed": built.placement.seed,
         "cells": {**_cells(built.folder / "netlist.json", board), **_placed(used, board)},
         "available": _placed(has, board),
         "speed": None if speed is None else speed.section(clock, link_image_us(network, link)),
+        "netlist_images_equal": proven,
         "build_seconds": built.seconds, "tools": tool_versions(board),
         "program": board.program,
         "files": {name: _sha256(out / name) for name in sorted(written)},

@@ -50,6 +50,7 @@ class Board:
         has: What the FPGA has.
         flash: Content comes from the configuration flash (no initialized memory is large enough).
         lights: LED resources that show "loaded" and "busy".
+        active_low: A low pin lights them.
         program: Command that puts a bitstream onto it for good.
     """
 
@@ -64,6 +65,7 @@ class Board:
     has: Resources
     flash: bool
     lights: tuple[tuple[str, int], tuple[str, int]]
+    active_low: bool
     program: str
 
     def make_platform(self) -> Any:
@@ -94,7 +96,7 @@ def _up5k(name: str, title: str, platform: str, lights: Any, program: str) -> Bo
     return Board(
         name=name, title=title, platform=platform, family=Family.ICE40, device="iCE40UP5K",
         clock="clk12", clock_mhz=12.0, target_mhz=24.0, has=_UP5K, flash=True, lights=lights,
-        program=program,
+        active_low=True, program=program,
     )  # fmt: skip
 
 
@@ -104,7 +106,8 @@ def _ulx3s(size: str) -> Board:
         name=f"ulx3s-{size}", title=f"ULX3S {size.upper()}",
         platform=f"ulx3s:ULX3S_{size.upper()}_Platform", family=Family.ECP5, device=device,
         clock="clk25", clock_mhz=25.0, target_mhz=75.0, has=has, flash=False,
-        lights=(("led", 0), ("led", 1)), program="openFPGALoader -b ulx3s -f top.bit",
+        lights=(("led", 0), ("led", 1)), active_low=False,
+        program="openFPGALoader -b ulx3s -f top.bit",
     )  # fmt: skip
 
 

@@ -16,10 +16,11 @@ from hw.memory.technology import Technology
 from hw.verilog import generate_verilog
 from spikeforge.network import Network
 
-__all__ = ["DEFAULT_BAUD", "Design", "board_config", "board_link", "make_design"]
+__all__ = ["USUAL_BAUDS", "Design", "board_config", "board_link", "make_design"]
 
 TOP = "top"
-DEFAULT_BAUD = 115_200
+USUAL_BAUDS = (1_000_000, 460_800, 230_400, 115_200)
+"""Rates of the serial line that are tried, fastest first."""
 _NEXTPNR = re.compile(r'^"\$NEXTPNR_\w+" (.*)$', re.MULTILINE)
 # What Amaranth's own call has and ours gives otherwise.
 _OURS = re.compile(r"--quiet|--(?:log|json|pcf|lpf|asc|textcfg) \S+")
@@ -54,10 +55,19 @@ def board_config(
 
 
 def board_link(board: Board, clock: ClockPlan, baud: int | None = None) -> LinkConfig:
-    """The serial link at a clock."""
-    return LinkConfig(
-        clock_khz=round(1000 * clock.mhz), baud=baud or DEFAULT_BAUD, flash=board.flash
-    )
+    """The serial link at a clock, by default the fastest usual one that the clock can time.
+
+    Raises:
+        SpikeforgeError: If the clock cannot time the baud rate, or any usual one.
+    """
+    khz = round(1000 * clock.mhz)
+    choices = (baud,) if baud is not None else USUAL_BAUDS
+    for rate in choices:
+        link = LinkConfig(clock_khz=khz, baud=rate, flash=board.flash)
+        if link.reachable:
+            return link
+    link.check()
+    return link
 
 
 def make_design(

@@ -93,7 +93,14 @@ class BoardTop(Elaboratable):
     def _add_divider(self, m: Module, oscillator: Signal, system: Signal) -> None:
         m.domains += ClockDomain("fast", reset_less=True, local=True)
         divider = Signal(self._clock.shift)
-        m.d.comb += [ClockSignal("fast").eq(oscillator), system.eq(divider[-1])]
+        m.d.comb += ClockSignal("fast").eq(oscillator)
+        if self._board.family is Family.ICE40:  # this clock alone on a clock network
+            m.submodules.network = Instance(
+                "SB_GB", i_USER_SIGNAL_TO_GLOBAL_BUFFER=divider[-1],
+                o_GLOBAL_BUFFER_OUTPUT=system,
+            )  # fmt: skip
+        else:
+            m.d.comb += system.eq(divider[-1])
         m.d.fast += divider.eq(divider + 1)
 
     def _add_ice40_pll(self, m: Module, pin: Any, system: Signal, locked: Signal) -> None:

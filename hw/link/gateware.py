@@ -60,6 +60,24 @@ class LinkConfig:
         """Clock cycles of a bit."""
         return round(1000 * self.clock_khz / self.baud)
 
+    @property
+    def reachable(self) -> bool:
+        """A bit lasts whole cycles, near enough: ten of them must not drift by half of one."""
+        reached = 1000 * self.clock_khz / self.bit_cycles if self.bit_cycles else 0
+        return self.bit_cycles >= 4 and abs(reached / self.baud - 1) <= 0.02
+
+    def check(self) -> None:
+        """Refuse a baud rate that the clock cannot time.
+
+        Raises:
+            SpikeforgeError: Says what would work.
+        """
+        if not self.reachable:
+            raise SpikeforgeError(
+                f"a baud rate of {self.baud} does not fit a clock of {self.clock_khz / 1000:g} "
+                f"MHz: a bit must last 4 cycles or more, whole ones to within 2 %; try 115200"
+            )
+
 
 class Gateware(wiring.Component):
     """One clock domain; the accelerator is the Verilog module as it is generated and verified.
@@ -82,7 +100,7 @@ class Gateware(wiring.Component):
                 f"a board's link takes networks of 1..{_MOST_INPUTS} inputs, not "
                 f"{network.input.size}"
             )
-        _check_baud(link)
+        link.check()
         self._link, self._memory = link, config.memory
         self._outside = outside = interface(network, config)
         self._score_bits = outside.fields["result__payload"]["membrane"].width
@@ -240,13 +258,3 @@ def link_memories(network: Network, config: HardwareConfig) -> list[tuple[int, i
     """Width and depth of the memories around the accelerator."""
     rules = item_rules(network, interface(network, config), architecture_id(network, config))
     return store_memories(rules.layout, rules.depth, rules.chained)
-
-
-def _check_baud(link: LinkConfig) -> None:
-    """A bit must last whole cycles, near enough: ten of them must not drift by half of one."""
-    reached = 1000 * link.clock_khz / link.bit_cycles if link.bit_cycles else 0
-    if link.bit_cycles < 4 or abs(reached / link.baud - 1) > 0.02:
-        raise SpikeforgeError(
-            f"a baud rate of {link.baud} does not fit a clock of {link.clock_khz / 1000:g} MHz: a "
-            f"bit must last 4 cycles or more, whole ones to within 2 %; try 115200"
-        )

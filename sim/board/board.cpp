@@ -1,5 +1,6 @@
 // The gateware with what is around it on a board: a serial line and a SPI flash memory.
-// One call of cycle() is one clock cycle: in this copy of the Verilog both edges of clk count.
+// One call of cycle() is one clock cycle: in the generated Verilog both edges of clk count; in a
+// netlist, whose cells are given, only the rising one does.
 #include <cstdint>
 #include <cstring>
 #include <deque>
@@ -93,7 +94,13 @@ struct Board {
 #if HAS_FLASH
     top->flash_cipo = flash.cycle(top->flash_cs, top->flash_clk, top->flash_copi);
 #endif
+#if BOTH_EDGES
     top->clk = !top->clk;
+#else
+    top->clk = 1;
+    top->eval();
+    top->clk = 0;
+#endif
     top->eval();
     receiver.cycle(top->tx);
     ++cycles;

@@ -23,7 +23,7 @@ from spikeforge.files import write_atomically
 from spikeforge.network import Network
 from spikeforge.progress import progress
 
-__all__ = ["BoardModel", "build_board"]
+__all__ = ["BoardModel", "build_board", "compile_board"]
 
 _POINTER = ctypes.c_void_p
 _ROOM = 1 << 16
@@ -49,21 +49,37 @@ def build_board(
     """
     verilog = _EDGE.sub(r"edge \1", generate_gateware(network, config, link))
     assert "posedge" not in verilog  # a clock of another name would run at half the speed
+    hexes = hex_files(network, config) if config.memory.initialized else {}
+    return compile_board("`define SPIKEFORGE_BOTH_EDGES\n" + verilog, link, hexes, brief=brief)
+
+
+def compile_board(
+    verilog: str, link: LinkConfig, hexes: dict[str, str], *, both_edges: bool = True,
+    brief: bool = False,
+) -> Path:  # fmt: skip
+    """Compile a module ``gateware`` with the ports of :class:`hw.link.gateware.Gateware`.
+
+    Args:
+        verilog: It and all that it consists of.
+        link: The serial link.
+        hexes: Hex files by name, for ``weights/``.
+        both_edges: Both edges of the clock count, which saves half of the work.
+        brief: As above.
+
+    Raises:
+        SpikeforgeError: If a tool is missing or fails.
+    """
     source = files("sim.board").joinpath("board.cpp").read_text()
     constants = (
         f"constexpr int BIT_CYCLES = {link.bit_cycles};",
         f"#define HAS_FLASH {int(link.flash)}",
+        f"#define BOTH_EDGES {int(both_edges)}",
     )
     source = source.replace("// @CONSTANTS@", "\n".join(constants))
-    hexes = hex_files(network, config) if config.memory.initialized else {}
     parts = (
-        verilog,
-        source,
-        BUILD_OPTIONS,
-        verilator_version(),
-        repr(sorted(hexes.items())),
+        verilog, source, BUILD_OPTIONS, verilator_version(), repr(sorted(hexes.items())),
         str(brief),
-    )
+    )  # fmt: skip
     name = hashlib.sha256("".join(parts).encode()).hexdigest()[:24]
     built = cache_folder("boards", name)
     library = built / "libmodel.so"
@@ -76,16 +92,12 @@ def build_board(
         for each, text in hexes.items():
             write_atomically(part / "weights" / f"{each}.hex", text)
         (part / "board.cpp").write_text(source)
-        (part / "gateware.v").write_text("`define SPIKEFORGE_BOTH_EDGES\n" + verilog)
+        (part / "gateware.v").write_text(verilog)
         with progress("Build the virtual board", None):
             build_shared_library(
-                part / "gateware.v",
-                GATEWARE,
-                part / "board.cpp",
-                part,
-                part / "build.log",
+                part / "gateware.v", GATEWARE, part / "board.cpp", part, part / "build.log",
                 brief=brief,
-            )
+            )  # fmt: skip
         shutil.rmtree(part / "obj", ignore_errors=True)
         shutil.rmtree(built, ignore_errors=True)
         part.replace(built)

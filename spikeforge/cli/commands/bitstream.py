@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,13 @@ from spikeforge.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from deploy.bitstream.build import Built
     from deploy.bitstream.record import Speed
+    from deploy.boards import Board
     from hw.config import HardwareConfig
+    from hw.link.gateware import LinkConfig
+    from sim.simulate import Simulation
+    from spikeforge.cli.common import Images
     from spikeforge.network import Network
 
 __all__ = ["command"]
@@ -35,14 +41,17 @@ __all__ = ["command"]
               help="System clock in MHz. Default: the fastest that is reached.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, (1 << 31) - 1), metavar="N",
               help="Seed of place and route. Default: several, if need be.")  # fmt: skip
-@click.option("--baud", type=click.IntRange(1200, 12_000_000), default=115_200, show_default=True,
-              metavar="N", help="Of the serial line.")  # fmt: skip
+@click.option("--baud", type=click.IntRange(1200, 12_000_000), metavar="N",
+              help="Of the serial line. Default: 1000000, or what the clock can time.")  # fmt: skip
+@click.option("--prove", type=int, default=0, metavar="N",
+              help="Run the netlist on N of the images, which must equal the RTL.")  # fmt: skip
 @data_option
 @images_option("Test images to count cycles on.", default=100)
 @json_option
 def command(
     network: Path, board: str, out: Path, lanes: int | None, clock_mhz: float | None,
-    seed: int | None, baud: int, data: Path | None, images: int, as_json: bool,
+    seed: int | None, baud: int | None, prove: int, data: Path | None, images: int,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Build a board's bitstream: synthesis, place and route, packing, all by tools from PyPI.
 
@@ -55,12 +64,15 @@ def command(
     from deploy.bitstream.record import write_bitstream
     from deploy.boards import board_named
     from deploy.boards.design import board_config, board_link
+    from spikeforge.errors import SpikeforgeError
     from spikeforge.files import prepare_folder
     from spikeforge.netfile import load_network
     from spikeforge.progress import progress
 
     chosen = board_named(board)
     loaded = load_network(network)
+    if not 0 <= prove <= images:
+        raise SpikeforgeError(f"--prove must be in 0..{images}, the --images, not {prove}")
     prepare_folder(out)
     fitting = Fitting(loaded, chosen)
     with progress("Check what fits", None):
@@ -70,15 +82,38 @@ def command(
             config = board_config(loaded, chosen, lanes)
             fitting.check(config)
     built = build_bitstream(loaded, config, chosen, clock_mhz=clock_mhz, seed=seed, baud=baud)
-    speed = _speed(loaded, config, data, images)
+    measured = _measure(loaded, config, data, images)
     link = board_link(chosen, built.clock, baud)
-    record = write_bitstream(built, loaded, network, config, chosen, link, speed, out)
+    if prove:
+        if measured is None:
+            raise SpikeforgeError("--prove needs images; name their folder with --data")
+        _prove(prove, built, loaded, config, chosen, link, measured)
+    record = write_bitstream(
+        built,
+        loaded,
+        network,
+        config,
+        chosen,
+        link,
+        measured.speed if measured else None,
+        prove,
+        out,
+    )
     emit(record, as_json, _shown(record, out))
 
 
-def _speed(
+@dataclass(frozen=True)
+class _Measured:
+    """Images and what the RTL made of them."""
+
+    speed: Speed
+    images: Images
+    found: Simulation
+
+
+def _measure(
     network: Network, config: HardwareConfig, data: Path | None, images: int
-) -> Speed | None:
+) -> _Measured | None:
     """Cycles on test images, or nothing where there are none."""
     from deploy.bitstream.record import Speed
     from sim.simulate import simulate
@@ -97,7 +132,30 @@ def _speed(
     if found.message:
         raise MismatchError(found.message)
     latency = float(found.latency_cycles.mean())
-    return Speed(latency, found.interval_mean, images, chosen.dataset.name)
+    speed = Speed(latency, found.interval_mean, images, chosen.dataset.name)
+    return _Measured(speed, chosen, found)
+
+
+def _prove(
+    count: int, built: Built, network: Network, config: HardwareConfig, board: Board,
+    link: LinkConfig, measured: _Measured,
+) -> None:  # fmt: skip
+    from deploy.bitstream.proof import run_netlist
+    from spikeforge.errors import MismatchError
+
+    pixels = measured.images.pixels[:count]
+    proof = run_netlist(built.folder, network, config, link, board, pixels)
+    for what, here, there in (
+        ("class", proof.classes, measured.found.classes),
+        ("cycles", proof.cycles, measured.found.latency_cycles),
+    ):
+        wrong = (here != there[:count]).nonzero()[0]
+        if len(wrong):
+            first = int(wrong[0])
+            raise MismatchError(
+                f"the netlist differs from the RTL in the {what} of {len(wrong)} of {count} "
+                f"images; the first is image {first}: {here[first]}, not {there[first]}"
+            )
 
 
 def _shown(record: dict[str, Any], out: Path) -> str:

@@ -16,28 +16,124 @@ from spikeforge.cli.common import (
     network_argument,
     technology_option,
 )
+from spikeforge.errors import MismatchError, SpikeforgeError
 
 __all__ = ["command"]
 
 
 @click.command("power")
 @network_argument
+@click.option("--method", type=click.Choice(["event", "fpga"]), default="event", show_default=True,
+              help="Counts times a profile's energies, or a placed design times measured "
+              "currents.")  # fmt: skip
+@click.option("--bitstream", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Method fpga: folder that 'spikeforge bitstream' wrote.")  # fmt: skip
+@click.option("--images-per-second", type=float, metavar="F",
+              help="Method fpga: rate; the clock runs on between images. Default: back to "
+              "back.")  # fmt: skip
 @data_option
 @images_option("Test images to count activity on. Default: all.")
 @lanes_option
 @clock_option
 @technology_option
 @json_option
+@click.pass_context
 def command(
-    network: Path, data: Path | None, images: int | None, lanes: int | None,
+    context: click.Context, network: Path, method: str, bitstream: Path | None,
+    images_per_second: float | None, data: Path | None, images: int | None, lanes: int | None,
     clock_mhz: float | None, technology: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """Estimate energy an image by the event method: counts on the RTL times energies of a profile.
+    """Estimate energy and power: for an ASIC by events, for an FPGA by published currents.
 
     \b
     Example:
       spikeforge power models/mnist-mlp.safetensors --data path/to/mnist --images 1000
+      spikeforge power models/mnist-tiny.safetensors --method fpga --bitstream build
     """
+    _check_options(context, method)
+    if method == "fpga":
+        assert bitstream is not None
+        _fpga(network, bitstream, images_per_second, data, images, as_json)
+    else:
+        _event(network, data, images, lanes, clock_mhz, technology, as_json)
+
+
+_ONLY = {
+    "event": ("lanes", "clock_mhz", "technology"),
+    "fpga": ("bitstream", "images_per_second"),
+}
+
+
+def _check_options(context: click.Context, method: str) -> None:
+    """Refuse what belongs to the other method."""
+    other = "event" if method == "fpga" else "fpga"
+    for name in _ONLY[other]:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise SpikeforgeError(
+                f"--{name.replace('_', '-')} belongs to --method {other}; leave it out"
+                + (": a bitstream has its own" if other == "event" else " or choose that method")
+            )
+    if method == "fpga" and context.params["bitstream"] is None:
+        raise SpikeforgeError(
+            "--method fpga needs --bitstream DIR, the folder that 'spikeforge bitstream' wrote"
+        )
+
+
+def _fpga(
+    network: Path, bitstream: Path, images_per_second: float | None, data: Path | None,
+    images: int | None, as_json: bool,
+) -> None:  # fmt: skip
+    from deploy.boards.design import board_config
+    from deploy.power.fpga import count_activity, estimate_fpga, load_design
+    from deploy.power.fpga.screen import fpga_table, judged_lines
+    from hw.census import take_inventory
+    from hw.content import architecture_hash
+    from sim.simulate import simulate
+    from spikeforge.cli.common import test_images
+    from spikeforge.cli.sections import accuracy_section, network_section, rtl_section, versions
+    from spikeforge.netfile import load_network
+    from spikeforge.progress import console
+
+    design = load_design(bitstream)
+    loaded = load_network(network)
+    config = board_config(loaded, design.board, design.lanes)
+    own = architecture_hash(loaded, config)
+    if own != design.architecture:
+        raise SpikeforgeError(
+            f"{bitstream}: was built for {design.network} (architecture "
+            f"{design.architecture[:12]}), and {network} is another network ({own[:12]} at "
+            f"{design.lanes} lanes); build its bitstream first"
+        )
+    chosen = test_images(loaded, data, images)
+    found = simulate(loaded, config, chosen.levels)
+    activity = count_activity(
+        take_inventory(loaded, config), config, design.board.family, found.activity
+    )
+    power = estimate_fpga(design, activity, images_per_second)
+    record: dict[str, object] = {
+        "schema": 1,
+        "network": network_section(loaded, config),
+        "dataset": chosen.describe(),
+        "accuracy": accuracy_section(loaded, found, chosen.labels),
+        **rtl_section(found),
+        **power.to_json(),
+        "versions": versions(),
+    }
+    emit(record, as_json, fpga_table(power))
+    for note in power.notes:
+        console.print(f"- {note}", style="dim", soft_wrap=True, markup=False)
+    if power.judged:
+        console.print("Every published point, predicted from the others:", style="dim")
+    for line in judged_lines(power):
+        console.print(f"- {line}", style="dim", soft_wrap=True, markup=False, highlight=False)
+    if found.message:
+        raise MismatchError(found.message)
+
+
+def _event(
+    network: Path, data: Path | None, images: int | None, lanes: int | None,
+    clock_mhz: float | None, technology: str, as_json: bool,
+) -> None:  # fmt: skip
     from deploy.power import estimate, load_profile
     from deploy.power.event import check_clock
     from deploy.report import summary_table
@@ -53,7 +149,6 @@ def command(
         rtl_section,
         versions,
     )
-    from spikeforge.errors import MismatchError
     from spikeforge.netfile import load_network
     from spikeforge.progress import console
 

@@ -1,0 +1,134 @@
+"""The synthesized netlist against the RTL: real images through the serial line of both.
+
+What runs is the netlist that place and route started from, pins, PLL and reset included; cells are
+Yosys' models (:mod:`sim.board.cells`). Class, score and cycles of each image must be those that the
+cycle-exact model of the RTL gives.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.boards import Board
+from hw.config import HardwareConfig
+from hw.content import load_bytes
+from hw.link.gateware import LinkConfig
+from hw.link.protocol import END, RESULT_FORMAT, Command, frame, unframe
+from sim.board.cells import cell_models
+from sim.board.model import BoardModel, compile_board
+from spikeforge.errors import SpikeforgeError
+from spikeforge.network import Network
+from spikeforge.progress import progress
+
+__all__ = ["NetlistProof", "run_netlist", "wrapped_netlist"]
+
+_RESET_CYCLES = 2_000
+_MOST_CYCLES = 40_000_000  # for an answer, or a load from the flash memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetlistProof:
+    """What the netlist said.
+
+    Attributes:
+        classes: Of each image, int64, shape (B,).
+        cycles: From the first event to the class, shape (B,).
+    """
+
+    classes: NDArray[np.int64]
+    cycles: NDArray[np.int64]
+
+
+def wrapped_netlist(netlist: str, board: Board) -> str:
+    """The netlist inside a module ``gateware``, with models of its cells."""
+    lights = [f"{name}_{number}__io" for name, number in board.lights]
+    pins = [
+        (f"{board.clock}_0__io", "clk"), ("uart_0__rx__io", "pin_rx"), ("uart_0__tx__io", "tx"),
+        (lights[0], "light_loaded"), (lights[1], "light_busy"),
+    ]  # fmt: skip
+    ports = ["input clk, rst, rx", "output tx, loaded, busy"]
+    if board.flash:
+        names = ("cs", "clk", "copi", "cipo")
+        pins += [(f"spi_flash_1x_0__{name}__io", f"pin_{name}") for name in names]
+        ports += ["input flash_cipo", "output flash_cs, flash_clk, flash_copi"]
+    connections = ", ".join(f".{pin}({wire})" for pin, wire in pins)
+    inverted = "~" if board.active_low else ""
+    text = f"""
+module gateware({", ".join(ports)});
+  wire pin_rx, light_loaded, light_busy;
+  assign pin_rx = rx;
+  assign loaded = {inverted}light_loaded;
+  assign busy = {inverted}light_busy;
+"""
+    if board.flash:
+        text += """  wire pin_cs, pin_clk, pin_copi, pin_cipo;
+  assign flash_cs = ~pin_cs;
+  assign flash_clk = pin_clk;
+  assign flash_copi = pin_copi;
+  assign pin_cipo = flash_cipo;
+"""
+    text += f"  top top({connections});\nendmodule\n"
+    return cell_models(board.family.value, netlist) + "\n" + netlist + text
+
+
+def run_netlist(
+    folder: Path, network: Network, config: HardwareConfig, link: LinkConfig, board: Board,
+    pixels: NDArray[np.uint8],
+) -> NetlistProof:  # fmt: skip
+    """Classify images on the netlist of a build.
+
+    Args:
+        folder: With ``netlist.v``.
+        network: The network.
+        config: Its hardware on the board.
+        link: The serial link that the netlist was made for.
+        board: The board.
+        pixels: uint8, shape (B, ...).
+
+    Raises:
+        SpikeforgeError: If a tool fails, or the netlist does not answer.
+    """
+    text = wrapped_netlist((folder / "netlist.v").read_text(), board)
+    library = compile_board(text, link, {}, both_edges=False)
+    model = BoardModel(library, load_bytes(network, config) if board.flash else None)
+    classes, cycles = [], []
+    try:
+        _wait(model, _RESET_CYCLES)
+        while not model.loaded and model.cycles < _MOST_CYCLES:
+            model.run()
+        with progress("Run the netlist", len(pixels)) as bar:
+            for number, image in enumerate(pixels):
+                found = _ask(model, number & 0x7F, image.tobytes())
+                classes.append(found[0])
+                cycles.append(found[2])
+                bar.advance()
+    finally:
+        model.close()
+    return NetlistProof(classes=np.array(classes), cycles=np.array(cycles))
+
+
+def _wait(model: BoardModel, cycles: int) -> None:
+    end = model.cycles + cycles
+    while model.cycles < end:
+        model.run(end - model.cycles)
+
+
+def _ask(model: BoardModel, number: int, image: bytes) -> tuple[int, int, int]:
+    model.send(frame(bytes([number, Command.CLASSIFY]) + image))
+    wire, limit = b"", model.cycles + _MOST_CYCLES
+    while wire.count(END) < 2 and model.cycles < limit:
+        model.run()
+        wire += model.take()
+    packet = unframe(wire.strip(bytes([END])))
+    size = struct.calcsize(RESULT_FORMAT)
+    if packet is None or len(packet) != 3 + size or packet[2]:
+        raise SpikeforgeError(
+            f"the netlist did not classify image {number}: it answered {wire.hex() or 'nothing'}"
+        )
+    winner, score, cycles = struct.unpack(RESULT_FORMAT, packet[3:])
+    return winner, score, cycles
