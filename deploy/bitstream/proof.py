@@ -7,6 +7,7 @@ cycle-exact model of the RTL gives.
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +25,11 @@ from sim.board.model import BoardModel, compile_board
 from spikeforge.errors import SpikeforgeError
 from spikeforge.network import Network
 from spikeforge.progress import progress
+from spikeforge.shapes import wire_order
 
 __all__ = ["NetlistProof", "run_netlist", "wrapped_netlist"]
 
+_PINS = re.compile(r"^  (?:input|output) (\w+__io);", re.MULTILINE)
 _RESET_CYCLES = 2_000
 _MOST_CYCLES = 40_000_000  # for an answer, or a load from the flash memory
 
@@ -48,7 +51,7 @@ def wrapped_netlist(netlist: str, board: Board) -> str:
     """The netlist inside a module ``gateware``, with models of its cells."""
     lights = [f"{name}_{number}__io" for name, number in board.lights]
     pins = [
-        (f"{board.clock}_0__io", "clk"), ("uart_0__rx__io", "pin_rx"), ("uart_0__tx__io", "tx"),
+        (f"{board.clock}_0__io", "pin_oscillator"), ("uart_0__rx__io", "pin_rx"), ("uart_0__tx__io", "tx"),
         (lights[0], "light_loaded"), (lights[1], "light_busy"),
     ]  # fmt: skip
     ports = ["input clk, rst, rx", "output tx, loaded, busy"]
@@ -60,7 +63,8 @@ def wrapped_netlist(netlist: str, board: Board) -> str:
     inverted = "~" if board.active_low else ""
     text = f"""
 module gateware({", ".join(ports)});
-  wire pin_rx, light_loaded, light_busy;
+  wire pin_oscillator, pin_rx, light_loaded, light_busy;
+  assign pin_oscillator = clk;
   assign pin_rx = rx;
   assign loaded = {inverted}light_loaded;
   assign busy = {inverted}light_busy;
@@ -73,6 +77,8 @@ module gateware({", ".join(ports)});
   assign pin_cipo = flash_cipo;
 """
     text += f"  top top({connections});\nendmodule\n"
+    # The ECP5's pads are inout cells; Verilator wants the ports that they drive or read to be so.
+    netlist = _PINS.sub(r"  inout \1;", netlist)
     return cell_models(board.family.value, netlist) + "\n" + netlist + text
 
 
@@ -102,7 +108,8 @@ def run_netlist(
         while not model.loaded and model.cycles < _MOST_CYCLES:
             model.run()
         with progress("Run the netlist", len(pixels)) as bar:
-            for number, image in enumerate(pixels):
+            order = wire_order(network.input.shape)
+            for number, image in enumerate(pixels.reshape(len(pixels), -1)[:, order]):
                 found = _ask(model, number & 0x7F, image.tobytes())
                 classes.append(found[0])
                 cycles.append(found[2])

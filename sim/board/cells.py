@@ -20,6 +20,7 @@ _FILES = {
     "ecp5": ("lattice/common_sim.vh", "lattice/ccu2c_sim.vh"),
 }
 _MODULE = re.compile(r"^module (\w+)\b.*?^endmodule", re.MULTILINE | re.DOTALL)
+_FLOATING = re.compile(r"^\s*assign B = 1'bz;", re.MULTILINE)
 _UNDRIVEN = re.compile(r"\w+ === 1'bz")
 _BYTES = 2048  # of 9 bits each
 _PLL_ICE40 = """
@@ -58,14 +59,25 @@ def cell_models(family: str, netlist: str) -> str:
         raise SpikeforgeError("cell models come with pyosys; run 'pip install spikeforge[fpga]'")
     text = "\n".join((share / name).read_text() for name in _FILES[family])
     head = "`define NO_ICE40_DEFAULT_ASSIGNMENTS\n" + text[: _MODULE.search(text).start()]  # type: ignore[union-attr]
-    found = [
-        match[0]
-        for match in _MODULE.finditer(text)
-        if re.search(rf"\b{match[1]}\b", netlist) and not match[1].startswith("SB_PLL")
-    ]
+    models = {match[1]: match[0] for match in _MODULE.finditer(text)}
+    found = _used(models, netlist)
     own = _PLL_ICE40 if family == "ice40" else _PLL_ECP5 + _block_ram_ecp5()
     # Verilator has no undriven inputs: they are 0, which is what the pads' models make of them.
-    return _UNDRIVEN.sub("1'b0", "\n".join([head, *found, own]))
+    return _FLOATING.sub("", _UNDRIVEN.sub("1'b0", "\n".join([head, *found, own])))
+
+
+def _used(models: dict[str, str], netlist: str) -> list[str]:
+    """The models that a netlist names, and those that these name."""
+    found: dict[str, str] = {}
+    texts = [netlist]
+    while texts:
+        text = texts.pop()
+        for name, model in models.items():
+            here = name not in found and not name.startswith("SB_PLL")
+            if here and re.search(rf"\b{name}\b", text):
+                found[name] = model
+                texts.append(model)
+    return list(found.values())
 
 
 def _bits(name: str, count: int) -> str:
