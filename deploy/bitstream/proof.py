@@ -51,9 +51,12 @@ def wrapped_netlist(netlist: str, board: Board) -> str:
     """The netlist inside a module ``gateware``, with models of its cells."""
     lights = [f"{name}_{number}__io" for name, number in board.lights]
     pins = [
-        (f"{board.clock}_0__io", "pin_oscillator"), ("uart_0__rx__io", "pin_rx"), ("uart_0__tx__io", "tx"),
-        (lights[0], "light_loaded"), (lights[1], "light_busy"),
-    ]  # fmt: skip
+        (f"{board.clock}_0__io", "pin_oscillator"),
+        ("uart_0__rx__io", "pin_rx"),
+        ("uart_0__tx__io", "tx"),
+        (lights[0], "light_loaded"),
+        (lights[1], "light_busy"),
+    ]
     ports = ["input clk, rst, rx", "output tx, loaded, busy"]
     if board.flash:
         names = ("cs", "clk", "copi", "cipo")
