@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.boards import Board
+from deploy.boards import Board, ClockPlan
 from hw.config import HardwareConfig
 from hw.content import load_bytes
 from hw.link.gateware import LinkConfig
@@ -86,8 +86,8 @@ module gateware({", ".join(ports)});
 
 
 def run_netlist(
-    folder: Path, network: Network, config: HardwareConfig, link: LinkConfig, board: Board,
-    pixels: NDArray[np.uint8],
+    folder: Path, network: Network, config: HardwareConfig, board: Board, clock: ClockPlan,
+    link: LinkConfig, pixels: NDArray[np.uint8],
 ) -> NetlistProof:  # fmt: skip
     """Classify images on the netlist of a build.
 
@@ -95,15 +95,16 @@ def run_netlist(
         folder: With ``netlist.v``.
         network: The network.
         config: Its hardware on the board.
-        link: The serial link that the netlist was made for.
         board: The board.
+        clock: How the netlist makes its system clock.
+        link: The serial link that it was made for.
         pixels: uint8, shape (B, ...).
 
     Raises:
         SpikeforgeError: If a tool fails, or the netlist does not answer.
     """
     text = wrapped_netlist((folder / "netlist.v").read_text(), board)
-    library = compile_board(text, link, {}, both_edges=False)
+    library = compile_board(text, link, {}, oscillator_cycles=1 << clock.shift)
     model = BoardModel(library, load_bytes(network, config) if board.flash else None)
     classes, cycles = [], []
     try:

@@ -1,6 +1,6 @@
 // The gateware with what is around it on a board: a serial line and a SPI flash memory.
 // One call of cycle() is one clock cycle: in the generated Verilog both edges of clk count; in a
-// netlist, whose cells are given, only the rising one does.
+// netlist, whose cells are given, only the rising one does, and its oscillator may be divided.
 #include <cstdint>
 #include <cstring>
 #include <deque>
@@ -96,12 +96,15 @@ struct Board {
 #endif
 #if BOTH_EDGES
     top->clk = !top->clk;
+    top->eval();
 #else
-    top->clk = 1;
-    top->eval();
-    top->clk = 0;
+    for (int n = 0; n < OSCILLATOR_CYCLES; ++n) {
+      top->clk = 1;
+      top->eval();
+      top->clk = 0;
+      top->eval();
+    }
 #endif
-    top->eval();
     receiver.cycle(top->tx);
     ++cycles;
   }

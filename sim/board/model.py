@@ -54,7 +54,7 @@ def build_board(
 
 
 def compile_board(
-    verilog: str, link: LinkConfig, hexes: dict[str, str], *, both_edges: bool = True,
+    verilog: str, link: LinkConfig, hexes: dict[str, str], *, oscillator_cycles: int | None = None,
     brief: bool = False,
 ) -> Path:  # fmt: skip
     """Compile a module ``gateware`` with the ports of :class:`hw.link.gateware.Gateware`.
@@ -63,7 +63,8 @@ def compile_board(
         verilog: It and all that it consists of.
         link: The serial link.
         hexes: Hex files by name, for ``weights/``.
-        both_edges: Both edges of the clock count, which saves half of the work.
+        oscillator_cycles: Cycles of the clock that comes in for one of the system's; None: one, and
+            both edges count, which saves half of the work.
         brief: As above.
 
     Raises:
@@ -73,7 +74,8 @@ def compile_board(
     constants = (
         f"constexpr int BIT_CYCLES = {link.bit_cycles};",
         f"#define HAS_FLASH {int(link.flash)}",
-        f"#define BOTH_EDGES {int(both_edges)}",
+        f"#define BOTH_EDGES {int(oscillator_cycles is None)}",
+        f"constexpr int OSCILLATOR_CYCLES = {oscillator_cycles or 1};",
     )
     source = source.replace("// @CONSTANTS@", "\n".join(constants))
     parts = (

@@ -144,7 +144,7 @@ def _prove(
     from spikeforge.errors import MismatchError
 
     pixels = measured.images.pixels[:count]
-    proof = run_netlist(built.folder, network, config, link, board, pixels)
+    proof = run_netlist(built.folder, network, config, board, built.clock, link, pixels)
     for what, here, there in (
         ("class", proof.classes, measured.found.classes),
         ("cycles", proof.cycles, measured.found.latency_cycles),
@@ -176,6 +176,8 @@ def _shown(record: dict[str, Any], out: Path) -> str:
             f"({speed['images']} images of {speed['data']}); {speed['images_per_second']:,.0f} "
             f"images/s back to back, {speed['link_images_per_second']:,.1f} over the serial line"
         )
+    if record["netlist_images_equal"]:
+        lines.append(f"netlist  equal to the RTL on {record['netlist_images_equal']} images")
     lines += [
         f"built    in {record['build_seconds']:g} s",
         f"program  {record['program']}  (in {out})",
