@@ -12,7 +12,7 @@ from amaranth import Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.link.protocol import LOAD_CHUNK, Command, Status
+from hw.link.protocol import Command, Status
 from hw.loader import LoadError
 
 __all__ = ["Engine", "answer_counters"]
@@ -66,7 +66,7 @@ class Engine(wiring.Component):
                 "result_valid": In(1), "result_last": In(1), "result_index": In(16),
                 "result_score": In(signed(score_bits)), "loaded": In(1),
                 "load_error": In(LoadError), "flash_busy": In(1),
-                "next": Out(range(length + LOAD_CHUNK + 1)), "send": Out(1), "sent": In(1),
+                "next": Out(range(length + 1)), "send": Out(1), "sent": In(1),
                 "verdict": Out(8), "winner": Out(range(classes)),
                 "score": Out(signed(score_bits)), "cycles": Out(32), "reset": Out(1),
                 "inside": Out(1),
@@ -80,7 +80,8 @@ class Engine(wiring.Component):
         m.d.comb += [self.raw.eq(self.command != Command.CLASSIFY)]
         with m.If(loading):
             m.d.comb += [
-                self.load.valid.eq(self.i.valid), self.load.p.eq(self.i.p.as_value()),
+                self.load.valid.eq(self.i.valid & (self.next < self._length)),
+                self.load.p.eq(self.i.p.as_value()),
                 self.i.ready.eq(self.load.ready),
             ]  # fmt: skip
         with m.Else():
@@ -106,6 +107,8 @@ class Engine(wiring.Component):
                     (self.command == Command.RESET) & (self.verdict == Status.OK)
                 )
                 m.next = "IDLE"
+        with m.If(self.reset):  # the loader forgets what it has had
+            m.d.sync += self.next.eq(0)
         self._add_counters(m)
         return m
 
@@ -122,7 +125,7 @@ class Engine(wiring.Component):
             with m.Case(Command.LOAD):
                 with m.If(self.flash_busy):
                     m.d.sync += self.verdict.eq(Status.BUSY)
-                with m.Elif((self.offset != 0) & (self.offset != self.next)):
+                with m.Elif((self.offset != 0) & ((self.offset != self.next) | self.loaded)):
                     m.d.sync += self.verdict.eq(Status.WRONG_OFFSET)
                 with m.Else():
                     m.d.comb += self.play.eq(1)
@@ -151,12 +154,18 @@ class Engine(wiring.Component):
                 m.next = "ANSWER"
 
     def _add_load(self, m: Module) -> None:
-        """Until the loader has the piece and, behind the last one, has said what it thinks."""
+        """Until the loader has the piece and, behind the last one, has said what it thinks.
+
+        Bytes beyond the content are dropped, and ``next`` never passes its end: at the end, the
+        loader has had all bytes in turn, so it does say something.
+        """
         wait = Signal(range(_SETTLE_CYCLES + 1))
         with m.State("LOAD"):
             m.d.sync += wait.eq(0)
             with m.If(self.load.valid & self.load.ready):
                 m.d.sync += self.next.eq(self.next + 1)
+            with m.Elif(self.i.valid & self.i.ready):  # a byte that nobody asked for
+                m.d.sync += self.verdict.eq(Status.BAD_LENGTH)
             with m.If(~self.playing):
                 m.next = "SETTLE"
         with m.State("SETTLE"):
@@ -174,9 +183,6 @@ class Engine(wiring.Component):
                     m.next = "ANSWER"
                 with m.Elif((self.next < self._length) | self.loaded):
                     m.next = "ANSWER"
-                with m.Elif(self.next > self._length):  # bytes that nobody asked for
-                    m.d.sync += self.verdict.eq(Status.BAD_LENGTH)
-                    m.next = "ANSWER"
 
     def _add_counters(self, m: Module) -> None:
         event = self.items.valid & self.items.ready & ~self.items.p.last
@@ -187,6 +193,7 @@ class Engine(wiring.Component):
         }  # fmt: skip
         for name, step in steps.items():
             counter = getattr(self, f"count_{name}")
-            m.d.sync += counter.eq(counter + step)
+            counted = Signal(name=f"counted_{name}")  # a cycle later, off every longer path
+            m.d.sync += [counted.eq(step), counter.eq(counter + counted)]
             with m.If(self.reset):
                 m.d.sync += counter.eq(0)

@@ -109,6 +109,9 @@ def escaped(whole: bytes) -> bytes:
 
 def unframe(wire: bytes) -> bytes | None:
     """The packet in what lay between two ENDs, or nothing where it is damaged."""
+    pairs = sum(wire.count(bytes([ESCAPE, code])) for code in ESCAPED.values())
+    if wire.count(ESCAPE) != pairs:  # an ESCAPE with nothing behind it, or nonsense
+        return None
     whole = wire.replace(bytes([ESCAPE, ESCAPED[END]]), bytes([END]))
     whole = whole.replace(bytes([ESCAPE, ESCAPED[ESCAPE]]), bytes([ESCAPE]))
     packet, crc = whole[:-CRC_BYTES], whole[-CRC_BYTES:]

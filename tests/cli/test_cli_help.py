@@ -11,19 +11,22 @@ import pytest
 from spikeforge import __version__
 
 COMMANDS = ["run", "train", "rtl", "verify", "simulate", "power", "compare", "models", "classify",
-            "inspect", "report", "doctor"]  # fmt: skip
+            "inspect", "report", "bitstream", "host", "board", "doctor"]  # fmt: skip
 OPTIONS = {
     "run": "--recipe --data --out --images --cocotb-images --lanes --clock-mhz --technology --seed",
     "train": "--data --out --seed",
     "rtl": "--out --lanes --memory",
     "verify": "--data --images --lanes --memory --seed --wave",
     "simulate": "--data --images --lanes --memory --workers",
-    "power": "--data --images --lanes --clock-mhz --technology",
+    "power": "--data --images --lanes --clock-mhz --technology --method --bitstream",
     "compare": "--data --images --lanes --clock-mhz --technology --html --out",
     "models": "",
     "classify": "--rtl --lanes",
     "inspect": "",
     "report": "",
+    "bitstream": "--board --out --lanes --clock-mhz --seed --baud --prove --data --images",
+    "host": "",
+    "board": "--board --lanes --clock-mhz --baud --link --flash",
     "doctor": "",
 }
 

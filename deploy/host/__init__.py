@@ -1,0 +1,10 @@
+"""A host at a board's serial line: images in, classes out, content, and what is on the board."""
+
+from deploy.host.client import BoardClient
+from deploy.host.records import BoardInfo, Counters, RefusedError, Result
+from deploy.host.transport import DEFAULT_BAUD, Line, SerialLine
+
+__all__ = [
+    "DEFAULT_BAUD", "BoardClient", "BoardInfo", "Counters", "Line", "RefusedError", "Result",
+    "SerialLine",
+]  # fmt: skip
