@@ -23,7 +23,7 @@ __all__ = [
 def port_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Where the board is."""
     baud = click.option(
-        "--baud", type=click.IntRange(1200, 12_000_000), default=115_200, show_default=True,
+        "--baud", type=click.IntRange(1200, 12_000_000), default=1_000_000, show_default=True,
         metavar="N", help="Of the serial line, as the bitstream was built.",
     )  # fmt: skip
     port = click.option("--port", required=True, metavar="DEV",
