@@ -63,7 +63,7 @@ def wrapped_netlist(netlist: str, board: Board) -> str:
         pins += [(f"spi_flash_1x_0__{name}__io", f"pin_{name}") for name in names]
         ports += ["input flash_cipo", "output flash_cs, flash_clk, flash_copi"]
     connections = ", ".join(f".{pin}({wire})" for pin, wire in pins)
-    inverted = "~" if board.active_low else ""
+    inverted = "~" if board.lights_inverted else ""
     text = f"""
 module gateware({", ".join(ports)});
   wire pin_oscillator, pin_rx, light_loaded, light_busy;

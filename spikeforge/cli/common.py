@@ -72,7 +72,7 @@ def board_option(command: Command) -> Command:
     """Which board."""
     return click.option(
         "--board", required=True, metavar="NAME",
-        help="Board: icebreaker, icesugar, ulx3s-12f, -25f, -45f or -85f.",
+        help="Board: icebreaker, icesugar, ulx3s-12f, -25f, -45f or -85f, icepi-zero, ecp5-evn.",
     )(command)  # fmt: skip
 
 

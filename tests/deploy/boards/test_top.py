@@ -17,7 +17,9 @@ TINY = Path(__file__).parents[3] / "models" / "mnist-tiny.safetensors"
 @pytest.mark.parametrize(("name", "mhz", "pll"), [("icebreaker", 24.0, "SB_PLL40_PAD"),
                                                   ("icebreaker", 3.0, None),
                                                   ("icesugar", 12.0, None),
-                                                  ("ulx3s-85f", 75.0, "EHXPLLL")])  # fmt: skip
+                                                  ("ulx3s-85f", 75.0, "EHXPLLL"),
+                                                  ("icepi-zero", 50.0, None),
+                                                  ("ecp5-evn", 60.0, "EHXPLLL")])  # fmt: skip
 def test_the_pins_clock_and_gateware_reach_the_tools(name, mhz, pll, monkeypatch):
     monkeypatch.setenv("AMARANTH_USE_YOSYS", "builtin")
     board = board_named(name)
