@@ -21,6 +21,12 @@ own: a silent neuron counts as if it fired 0.1 times at the step of its largest 
 cross-entropy on what the recipe's read-out gives (a read-out layer that never fires has its exact
 gradient; one that fires gets no factor); no lateral inhibition, no regularizer but weight decay,
 pixels in place of Poisson spikes, and at most 64 steps instead of 400.
+
+In so few steps a neuron soon fires as often as it can (:func:`bounded`), with u far above 1 at its
+spikes. do/da = 1/theta knows of neither: the more such neurons were driven, the larger their
+gradients grew, until a layer fired at every turn and the next one was silent. So a full train feels
+no wish for more spikes, and a_j = o_j theta_j u_j with u_j the mean of u at the spikes of j makes
+do/da = 1 / (theta_j u_j); the factor of dL/dw thus ends as 1 + 1/u_j.
 """
 
 from __future__ import annotations
@@ -44,7 +50,8 @@ from train.spiking.layer import SpikingConv, SpikingDense, SpikingLayer
 from train.spiking.net import SpikingStack
 from train.spiking.neuron import Neuron, decayed_sum, summed
 
-__all__ = ["Hm2", "Hm2Conv", "Hm2Dense", "by_count", "hm2_network", "marked_spikes", "refuse_macro"]
+__all__ = ["Hm2", "Hm2Conv", "Hm2Dense", "bounded", "by_count", "hm2_network", "marked_spikes",
+           "refuse_macro"]  # fmt: skip
 
 _SILENT_PSP = 0.1  # e_{j|i} of a silent neuron j
 _SILENT_RATIO = 0.5
@@ -59,14 +66,38 @@ class Hm2:
         """As :class:`train.spiking.fire.Rule` says; without the factor of the weights."""
         marks, silent = marked_spikes(record)
         weighed = [by * mark for by, mark in zip(by_spikes.unbind(), marks, strict=True)]
-        return by_count(record, summed(weighed) / summed(marks), marks, silent)
+        delta = bounded(record, summed(weighed) / summed(marks))
+        return by_count(record, delta, marks, silent)
 
     def weight_factor(self, record: Record) -> Tensor:
         """By how much the gradient of a neuron's weights is larger, shape (B, ...)."""
-        spikes = record.spikes.unbind()
-        count = summed(spikes)
-        heights = summed([u * s for u, s in zip(record.u.unbind(), spikes, strict=True)])
-        return torch.where(count > 0, heights / count.clamp(min=1), _SILENT_RATIO) + 1
+        count, height = _heights(record)
+        return torch.where(count > 0, height, _SILENT_RATIO) + 1
+
+
+def bounded(record: Record, delta: Tensor) -> Tensor:
+    """The gradient by firing counts, as far as the neurons can still follow it.
+
+    Args:
+        record: What the neurons did.
+        delta: dL/do, shape (B, ...).
+
+    Returns:
+        ``delta`` less what asks for more spikes than a window holds, over the mean of u at the
+        spikes, shape (B, ...).
+    """
+    count, height = _heights(record)
+    most = -(-len(record.spikes) // (record.neuron.refractory + 1))
+    follows = (count < most) | (delta > 0)
+    return delta * follows / height.clamp(min=1)
+
+
+def _heights(record: Record) -> tuple[Tensor, Tensor]:
+    """Spikes of each neuron, and its mean u at them (0 without spikes), shapes (B, ...)."""
+    spikes = record.spikes.unbind()
+    count = summed(spikes)
+    total = summed([u * s for u, s in zip(record.u.unbind(), spikes, strict=True)])
+    return count, total / count.clamp(min=1)
 
 
 def marked_spikes(record: Record) -> tuple[list[Tensor], Tensor]:

@@ -21,8 +21,8 @@ weights; no matrix e is ever formed.
 Our own: weights learn by lambda too, which is the macro model's exact derivative (the published
 program divides by d_j alone); d_j is kept at 1/4 or more, and is 1 for silent neurons; at most 12
 sweeps, which truncates the series where feedback is so strong that it does not converge; and all
-that :mod:`train.hm2` says of silent neurons, the loss and time. Layers that are not recurrent learn
-by HM2-BP.
+that :mod:`train.hm2` says of silent neurons, full trains, the loss and time. Layers that are not
+recurrent learn by HM2-BP.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from torch import Tensor
 
 from spikeforge.errors import SpikeforgeError
 from train.count_effect import CountEffect
-from train.hm2 import Hm2, Hm2Conv, Hm2Dense, by_count, marked_spikes, refuse_macro
+from train.hm2 import Hm2, Hm2Conv, Hm2Dense, bounded, by_count, marked_spikes, refuse_macro
 from train.recipe import Recipe
 from train.spiking.fire import Record
 from train.spiking.grid import integer_weight
@@ -70,7 +70,7 @@ class _Recurrence(torch.autograd.Function):
         record = Record(membranes / theta, spikes, membranes, layer.neuron, ctx.held)
         marks, silent = marked_spikes(record)
         marked, count = torch.stack(marks), summed(marks)
-        delta = (gradients[0] * marked).sum(0) / count
+        delta = bounded(record, (gradients[0] * marked).sum(0) / count)
         gathered = gathered + layer.effect.gathered(spikes, own)
         diagonal = 1 - layer.effect.at(gathered, count) / theta
         diagonal = torch.where(silent > 0, 1.0, diagonal.clamp(min=_LEAST_DIAGONAL))

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock
@@ -42,7 +42,7 @@ class Built:
         bitstream: Name of the bitstream in the folder.
         clock: The clock that the design makes.
         placement: Of the seed that was kept.
-        seconds: What it took when it was made.
+        seconds: What it took when it was made, a first run at another clock included.
         cached: It was there already.
     """
 
@@ -81,7 +81,7 @@ def build_bitstream(
         other = plan_clock(board, _MARGIN * reached)
         again = _cached(network, config, board, other, seed, baud)
         if again.placement.reached_mhz >= other.mhz:
-            return again
+            return replace(again, seconds=round(built.seconds + again.seconds, 1))
     return _within_timing(built, board)
 
 

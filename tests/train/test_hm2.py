@@ -60,16 +60,38 @@ def test_gradients_are_those_of_the_sum_over_pairs_of_spikes(neuron, spike_pairs
         u1 = membranes(first, x).detach()[:, image]
         u2 = membranes(second, hidden).detach()[:, image]
         ends = marked(post, u2)
-        delta2 = (ends * by_out[:, image]).sum(0) / ends.sum(0)
+        delta2 = bounded((ends * by_out[:, image]).sum(0) / ends.sum(0), post, u2, neuron)
         seen = marked(mid, u1)  # a silent neuron's effect is that of its one stand-in spike
         e2, e2_true = psp_matrix(seen, post, u2, neuron), psp_matrix(mid, post, u2, neuron)
         by_w2 += delta2[:, None] * e2_true * factor(w2, e2_true, post)
-        delta1 = delta2 @ (w2 * e2 / seen.sum(0))
+        delta1 = bounded(delta2 @ (w2 * e2 / seen.sum(0)), mid, u1, neuron)
         e1 = psp_matrix(pre, mid, u1, neuron)
         by_w1 += delta1[:, None] * e1 * factor(first.weight.detach(), e1, mid)
     assert torch.allclose(second.weight.grad, by_w2, atol=1e-5, rtol=1e-5)
     assert torch.allclose(first.weight.grad, by_w1, atol=1e-5, rtol=1e-5)
     assert by_w1.abs().max() > 1e-2
+
+
+def bounded(delta, spikes, u, neuron):
+    """Over the mean of u at the spikes; 0 if it asks for more where a train is full."""
+    count = spikes.sum(0)
+    delta = delta / ((u * spikes).sum(0) / count.clamp(min=1)).clamp(min=1)
+    full = count == -(-len(spikes) // (neuron.refractory + 1))
+    return torch.where(full & (delta < 0), 0.0, delta)
+
+
+def test_a_neuron_that_can_fire_no_more_is_not_asked_to():
+    torch.manual_seed(5)
+    part = layer(3, 2, NEURONS[2])
+    part.weight.data.copy_(torch.tensor([[9.0, 9.0, 9.0], [0.3, 0.0, 0.0]]))
+    x = torch.ones(14, 1, 3, dtype=torch.float64)
+    for sign in (-1.0, 1.0):
+        part.weight.grad = None
+        counts = part(x).sum((0, 1))
+        assert counts[0] == 7 > counts[1] > 0
+        (counts * sign).sum().backward()
+        moved = part.weight.grad.abs().amax(1) > 0
+        assert moved.tolist() == [sign > 0, True]
 
 
 def factor(w, e, post):

@@ -71,6 +71,9 @@ def transcribed(x, by_spikes, layer, pairs):
         omega = torch.diag(diagonal) - r * e_own / count
         phi = w * e_in / pre.sum(0).clamp(min=1)
         delta = (ends * by_spikes[:, image]).sum(0) / count
+        delta = delta / ((height * post).sum(0) / post.sum(0).clamp(min=1)).clamp(min=1)
+        full = post.sum(0) == -(-len(post) // (neuron.refractory + 1))
+        delta = torch.where(full & (delta < 0), 0.0, delta)
         by_counts.append(delta @ torch.linalg.solve(omega, phi))
         adjoint = torch.linalg.solve(omega.T, delta)
         by_w += adjoint[:, None] * e_in
