@@ -2,10 +2,10 @@
 // The read port keeps its last word while re is low. Reading a word in the cycle
 // in which it is written gives the old word. INIT names a hex file, or is empty: then
 // simulators start with arbitrary words, so that a read before the write shows.
-// PORTS = 1 promises that reads and writes never fall into one cycle; synthesis then sees it too
-// and spends no logic on the old word; rd need not outlive a write then, so that a single word is its
-// own read register. APART = 1 promises it of one word only: other words may be
-// written while one is read. A broken promise gives a wrong word, so that tests see it.
+// PORTS = 1 promises that reads and writes never fall into one cycle, and that rd need not outlive a
+// write: no logic for the old word, and a single word is its own read register. APART = 1 promises
+// it of one word only: other words may be written while one is read. A broken promise gives a
+// wrong word, so that tests see it; nothing holds a read back for it, as that path is a long one.
 module spikeforge_ram #(
     parameter WIDTH = 8,
     parameter DEPTH = 1,
@@ -36,13 +36,12 @@ module spikeforge_ram #(
   initial if (INIT != "") $readmemh(INIT, mem);
 `endif
 
-  wire reading = re && !(PORTS == 1 && |we);
   reg [WIDTH-1:0] last;
   assign rd = (PORTS == 1 && DEPTH == 1) ? mem[0] : last;
 
-  wire broken = APART == 1 && |we && ra == wa;
+  wire broken = |we && (PORTS == 1 || (APART == 1 && ra == wa));
   always @(posedge clk)
-    if (reading) begin
+    if (re) begin
       last <= mem[ra];
 `ifdef VERILATOR
       if (broken) last <= ~mem[ra];
