@@ -47,6 +47,18 @@ def slow_forward(weight, theta, times, rise, fall):
     return v, crossed[0] if crossed else STEPS - 1, bool(crossed)
 
 
+def passed_on(weight, displaced, times, steps):
+    """Displacements of the neurons that fired at ``times`` from those of the layer behind them."""
+    found = []
+    for i, time in enumerate(times):
+        heard = [j for j in range(len(weight)) if time == NEVER or time <= steps[j]]
+        total = sum(weight[j][i] * displaced[j] for j in heard) / sum(abs(row[i]) for row in weight)
+        found.append(min(0.0, total) / 128 if time == NEVER else total)
+    fired = [d for d, time in zip(found, times, strict=True) if time < NEVER]
+    mean = sum(fired) / max(1, len(fired))
+    return [d - mean * (time < NEVER) for d, time in zip(found, times, strict=True)]
+
+
 def slow_network(layers, margin, image, target, rise, fall):
     """Updates -dw / rate of all layers of one image, straight from the definition.
 
@@ -75,11 +87,7 @@ def slow_network(layers, margin, image, target, rise, fall):
             [displaced[j] * eps(steps_of[at][j] - times[i] + 1, rise, fall)
              for i in range(len(times))] for j in range(len(weight))
         ]))  # fmt: skip
-        displaced = [
-            sum(weight[j][i] * displaced[j] for j in range(len(weight))
-                if times[i] <= steps_of[at][j]) / sum(abs(weight[j][i]) for j in range(len(weight)))
-            for i in range(len(times))
-        ]  # fmt: skip
+        displaced = passed_on(weight, displaced, times, steps_of[at])
     return updates, fired_of
 
 
@@ -172,9 +180,14 @@ def test_a_convolution_is_the_same_definition_with_shared_weights():
     torch.testing.assert_close(conv.log_threshold.grad, dense.log_threshold.grad)
     # Shares are those of an input's channel: the sum of |w| over its kernel in all outputs.
     leaves = (conv.weight.detach().abs().sum((0, 2, 3)) / conv.step.detach()).repeat_interleave(25)
-    dense_leaves = (matrix.abs().sum(0) / conv.step.detach()).clamp(min=1)
-    torch.testing.assert_close(times[0].grad * leaves, times[1].grad * dense_leaves)
+    fires, at = times[0] < NEVER, torch.where(results[0] < NEVER, results[0], STEPS - 1).detach()
+    by = (given * (results[0] < NEVER))[:, :, None] * matrix / conv.step.detach()
+    masked = (by * (times[0][:, None] <= at[:, :, None])).sum(1)
+    expected = torch.where(fires, masked, by.sum(1).clamp(min=0) / 128) / leaves
+    expected -= fires * ((expected * fires).sum(1) / fires.sum(1))[:, None]
+    torch.testing.assert_close(times[0].grad, expected.detach())
     assert times[0].grad.abs().max() > 0.01
+    assert (times[0].grad[~fires] > 0).any()
 
 
 def test_desired_times_follow_the_winner_and_sum_to_no_change():
