@@ -28,15 +28,15 @@ def test_flip_flops_of_blocks_counted_by_hand(networks):
     pipeline = 1 + 4 + 2 + 2 + 2 * 4  # ready, four flags, two levels, one row of two weights
     assert found["hidden.integrate"] == pipeline + 3 + 2 * 6
     # Five pointers of 3 bits (write, base, read, end, next_end), ended, next_ended, passes left,
-    # mark, valid.
-    assert found["hidden.replay"] == 5 * 3 + 2 + 1 + 1 + 1
+    # mark, fetched; an output register of 1 + 3 + 1 bits and its valid.
+    assert found["hidden.replay"] == 5 * 3 + 2 + 1 + 1 + 1 + 5 + 1
     # busy, marking; level, base; pending and its level, base, mark; alive; two falling thresholds
     # of 3 + 2 bits; two membranes; an output register of 1 + 2 + 2 bits and its valid.
     assert found["hidden.fire"] == 2 + 2 + 2 + (2 + 2 + 2 + 1) + 2 + 2 * 5 + 2 * 6 + 5 + 1
     assert found["hidden.threshold_memory"] == 1  # which group comes next
-    # V from -2 to 1 + 12: 5 bits. busy, naming, lane, neuron, winner, best, two kept membranes,
+    # V from -2 to 1 + 12: 5 bits. busy, naming, fresh, lane, neuron, winner, best, two kept membranes,
     # a beat of 1 + 1 + 5 bits and its valid.
-    assert found["output.readout"] == 2 + 1 + 1 + 1 + 5 + 2 * 5 + 7 + 1
+    assert found["output.readout"] == 3 + 1 + 1 + 1 + 5 + 2 * 5 + 7 + 1
 
 
 def test_no_flip_flop_is_lost_or_counted_twice(networks):
