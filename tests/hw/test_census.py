@@ -34,8 +34,8 @@ def test_flip_flops_of_blocks_counted_by_hand(networks):
     # of 3 + 2 bits; two membranes; an output register of 1 + 2 + 2 bits and its valid.
     assert found["hidden.fire"] == 2 + 2 + 2 + (2 + 2 + 2 + 1) + 2 + 2 * 5 + 2 * 6 + 5 + 1
     assert found["hidden.threshold_memory"] == 1  # which group comes next
-    # V from -2 to 1 + 12: 5 bits. busy, naming, fresh, lane, neuron, winner, best, two kept membranes,
-    # a beat of 1 + 1 + 5 bits and its valid.
+    # V from -2 to 1 + 12: 5 bits. busy, naming, fresh; lane, neuron, winner, best, two kept
+    # membranes, a beat of 1 + 1 + 5 bits and its valid.
     assert found["output.readout"] == 3 + 1 + 1 + 1 + 5 + 2 * 5 + 7 + 1
 
 
