@@ -123,11 +123,10 @@ class Fire(wiring.Component):
         move = Signal()
         lowest = Signal.like(pending)
         several = Signal()
-        first, more = _lowest(pending)
         m.d.comb += [
             move.eq(~self.o.valid | self.o.ready),
-            lowest.eq(first),
-            several.eq(more),
+            lowest.eq(_lowest(pending)),
+            several.eq(_several(pending)),
             can_load.eq(~mark & (~pending.any() | (move & ~several)) | (mark & move)),
         ]
         lane = _binary(lowest)
@@ -148,16 +147,15 @@ class Fire(wiring.Component):
         return can_load
 
 
-def _lowest(pending: Signal) -> tuple[Any, Any]:
-    """The lowest set bit alone, and whether there are others: by blocks, not along a carry."""
+def _lowest(pending: Signal) -> Any:
+    """The lowest set bit alone: by blocks, not along a carry."""
     blocks = [pending[n : n + _BLOCK] for n in range(0, len(pending), _BLOCK)]
     some = [block.any() for block in blocks]
-    found = [
+    return Cat(
         block[n] & ~block[:n].any() & ~Cat(some[:number]).any()
         for number, block in enumerate(blocks)
         for n in range(len(block))
-    ]
-    return Cat(found), _several(pending)
+    )
 
 
 def _several(bits: Any) -> Any:

@@ -76,9 +76,12 @@ def _integration(layer: WindowedGeometry, count: dict[str, float]) -> list[Opera
     level_bits = layer.steps_in.bit_length()
     arriving = (count["row_read"] + count["handover"]) / layer.groups
     first = f"{layer.name}.replay" if layer.buffer_depth else block
-    replayed = count["row_read"] + count["handover"] if layer.buffer_depth else 0.0
+    replayed = [
+        _operation(first, OperationKind.REGISTER, layer.event_bits + 1,
+                   count["row_read"] + count["handover"])
+    ] if layer.buffer_depth else []  # fmt: skip
     return [
-        _operation(first, OperationKind.REGISTER, layer.event_bits + 1, replayed),
+        *replayed,
         _operation(first, OperationKind.TRANSFER, layer.event_bits + 1, arriving),
         _operation(block, OperationKind.MULTIPLY, layer.weight_bits * level_bits,
                    added * layer.lanes),

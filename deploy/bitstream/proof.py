@@ -8,7 +8,6 @@ cycle-exact model of the RTL gives.
 from __future__ import annotations
 
 import re
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.boards import Board, ClockPlan
+from deploy.host.records import Result
 from hw.config import HardwareConfig
 from hw.content import load_bytes
 from hw.link.gateware import LinkConfig
-from hw.link.protocol import END, RESULT_FORMAT, Command, frame, unframe
+from hw.link.protocol import ANSWER, END, Command, Status, frame, unframe
 from sim.board.cells import cell_models
 from sim.board.model import BoardModel, compile_board
 from spikeforge.errors import SpikeforgeError
@@ -115,8 +115,8 @@ def run_netlist(
             order = wire_order(network.input.shape)
             for number, image in enumerate(pixels.reshape(len(pixels), -1)[:, order]):
                 found = _ask(model, number & 0x7F, image.tobytes())
-                classes.append(found[0])
-                cycles.append(found[2])
+                classes.append(found.winner)
+                cycles.append(found.cycles)
                 bar.advance()
     finally:
         model.close()
@@ -129,17 +129,15 @@ def _wait(model: BoardModel, cycles: int) -> None:
         model.run(end - model.cycles)
 
 
-def _ask(model: BoardModel, number: int, image: bytes) -> tuple[int, int, int]:
+def _ask(model: BoardModel, number: int, image: bytes) -> Result:
     model.send(frame(bytes([number, Command.CLASSIFY]) + image))
     wire, limit = b"", model.cycles + _MOST_CYCLES
     while wire.count(END) < 2 and model.cycles < limit:
         model.run()
         wire += model.take()
     packet = unframe(wire.strip(bytes([END])))
-    size = struct.calcsize(RESULT_FORMAT)
-    if packet is None or len(packet) != 3 + size or packet[2]:
+    if packet is None or packet[:3] != bytes([number, Command.CLASSIFY | ANSWER, Status.OK]):
         raise SpikeforgeError(
             f"the netlist did not classify image {number}: it answered {wire.hex() or 'nothing'}"
         )
-    winner, score, cycles = struct.unpack(RESULT_FORMAT, packet[3:])
-    return winner, score, cycles
+    return Result.unpack(packet[3:])

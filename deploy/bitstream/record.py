@@ -6,7 +6,9 @@ import hashlib
 import json
 import re
 import shutil
+import struct
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,46 +19,52 @@ from hw.config import HardwareConfig
 from hw.content import architecture_hash, load_bytes
 from hw.link.flash import flash_image
 from hw.link.gateware import LinkConfig
+from hw.link.protocol import CRC_BYTES, RESULT_FORMAT
 from spikeforge.files import prepare_folder, write_atomically
 from spikeforge.network import Network
 
-__all__ = ["SCHEMA", "Speed", "link_image_us", "write_bitstream"]
+__all__ = ["RECORD", "SCHEMA", "Speed", "link_image_us", "write_bitstream"]
 
 SCHEMA = 1
 RECORD = "bitstream.json"
 _KEPT = ("accelerator.v", "netlist.v", "netlist.json", "placed.config", "yosys.log")
 _FLIP_FLOPS = re.compile(r"SB_DFF|TRELLIS_FF")
 _LUTS = {Family.ICE40: "SB_LUT4", Family.ECP5: "LUT4"}
-_LINK_OVERHEAD_BYTES = 2 + 4 + 2 + 3 + 14 + 4 + 2  # packet number, command, CRC, ENDs; the answer
+_FRAME_BYTES = CRC_BYTES + 2  # the CRC and two ENDs
+_QUESTION_BYTES = 2 + _FRAME_BYTES  # number, command; the image comes on top
+_ANSWER_BYTES = 3 + struct.calcsize(RESULT_FORMAT) + _FRAME_BYTES  # number, command, status
 
 
+@dataclass(frozen=True)
 class Speed:
     """Cycles of images on the RTL.
 
-    Args:
+    Attributes:
         cycles: Mean cycles from the first event to the class.
         interval: Mean cycles from one class to the next, back to back.
         images: On how many they were measured.
         data: Of which set.
     """
 
-    def __init__(self, cycles: float, interval: float, images: int, data: str):
-        self.cycles, self.interval, self.images, self.data = cycles, interval, images, data
+    cycles: float
+    interval: float
+    images: int
+    data: str
 
-    def section(self, clock_mhz: float, link_us: float | None) -> dict[str, object]:
+    def section(self, clock_mhz: float, link_us: float) -> dict[str, object]:
         """The record's key ``speed``."""
         return {
             "images": self.images, "data": self.data, "cycles_per_image": round(self.cycles, 1),
             "us_per_image": round(self.cycles / clock_mhz, 3),
             "interval_cycles": round(self.interval, 1),
             "images_per_second": round(1e6 * clock_mhz / self.interval, 1),
-            "link_images_per_second": None if link_us is None else round(1e6 / link_us, 1),
+            "link_images_per_second": round(1e6 / link_us, 1),
         }  # fmt: skip
 
 
 def link_image_us(network: Network, link: LinkConfig) -> float:
     """How long the line needs for an image and its answer, in microseconds (without escapes)."""
-    count = network.input.size + _LINK_OVERHEAD_BYTES
+    count = network.input.size + _QUESTION_BYTES + _ANSWER_BYTES
     return count * 10 * 1e6 / link.baud
 
 

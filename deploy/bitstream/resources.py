@@ -2,8 +2,8 @@
 
 Memories follow the rules by which Yosys maps them: the width and depth of a block that needs the
 fewest blocks; what is as small as some registers stays registers. Logic is an estimate: look-up
-tables grow with the flip-flops of the accelerator at a rate that was fitted to synthesized designs
-(docs/results.md), and the link around it takes as good as always the same.
+tables grow with the flip-flops of the accelerator at a rate that was fitted to three synthesized
+designs (docs/results.md judges it), and the link around it takes as good as always the same.
 """
 
 from __future__ import annotations

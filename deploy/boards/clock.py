@@ -33,16 +33,16 @@ class ClockPlan:
         pll: Parameters of the PLL primitive, or nothing without one.
     """
 
-    # A clock network costs current by its frequency: a divided clock is for low power, so the
-    # oscillator must stay off the networks, where place and route would put it.
-
     mhz: float
     source: str
     shift: int = 0
     pll: dict[str, int] | None = None
 
     def oscillator_on_network(self, family: Family) -> bool:
-        """Whether the oscillator itself drives a clock network, or a PLL."""
+        """Whether the oscillator itself drives a clock network, or a PLL.
+
+        A network costs current by its frequency, and who divides a clock wants little of it.
+        """
         return not (self.shift and family is Family.ICE40)
 
 

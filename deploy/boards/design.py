@@ -12,15 +12,14 @@ from deploy.boards.top import BoardTop
 from hw.config import HardwareConfig, MemoryMode, configure
 from hw.content import hex_files
 from hw.link.gateware import LinkConfig
+from hw.link.protocol import USUAL_BAUDS
 from hw.memory.technology import Technology
 from hw.verilog import generate_verilog
 from spikeforge.network import Network
 
-__all__ = ["USUAL_BAUDS", "Design", "board_config", "board_link", "make_design"]
+__all__ = ["TOP", "Design", "board_config", "board_link", "make_design"]
 
 TOP = "top"
-USUAL_BAUDS = (1_000_000, 460_800, 230_400, 115_200)
-"""Rates of the serial line that are tried, fastest first."""
 _NEXTPNR = re.compile(r'^"\$NEXTPNR_\w+" (.*)$', re.MULTILINE)
 # What Amaranth's own call has and ours gives otherwise.
 _OURS = re.compile(r"--quiet|--(?:log|json|pcf|lpf|asc|textcfg) \S+")

@@ -2,9 +2,9 @@
 
 from deploy.host.client import BoardClient
 from deploy.host.records import BoardInfo, Counters, RefusedError, Result
-from deploy.host.transport import DEFAULT_BAUD, Line, SerialLine
+from deploy.host.transport import Line, SerialLine
 
 __all__ = [
-    "DEFAULT_BAUD", "BoardClient", "BoardInfo", "Counters", "Line", "RefusedError", "Result",
+    "BoardClient", "BoardInfo", "Counters", "Line", "RefusedError", "Result",
     "SerialLine",
 ]  # fmt: skip

@@ -8,11 +8,11 @@ import stat
 from types import ModuleType, TracebackType
 from typing import Any, Protocol, Self
 
+from hw.link.protocol import USUAL_BAUDS
 from spikeforge.errors import SpikeforgeError
 
-__all__ = ["DEFAULT_BAUD", "Line", "SerialLine"]
+__all__ = ["Line", "SerialLine"]
 
-DEFAULT_BAUD = 1_000_000
 _WRITE_SECONDS = 10.0  # on top of what the bytes need
 
 
@@ -52,7 +52,7 @@ class SerialLine:
             program has it.
     """
 
-    def __init__(self, port: str, baud: int = DEFAULT_BAUD):
+    def __init__(self, port: str, baud: int = USUAL_BAUDS[0]):
         self.name, self.baud = port, baud
         serial = _serial()
         self._failures = (serial.SerialException, OSError, *_terminal_errors())

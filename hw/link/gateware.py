@@ -30,7 +30,7 @@ from hw.link.engine import Engine, answer_counters
 from hw.link.flash import FlashReader
 from hw.link.framing import Deframer, Framer
 from hw.link.parser import Parser, item_rules
-from hw.link.protocol import COUNTERS_FORMAT, CRC_BYTES, VERSION, Command
+from hw.link.protocol import COUNTERS_FORMAT, CRC_BYTES, USUAL_BAUDS, VERSION, Command
 from hw.link.store import PacketStore, store_memories
 from hw.link.uart import UartReceiver, UartTransmitter
 from spikeforge.errors import SpikeforgeError
@@ -52,7 +52,7 @@ class LinkConfig:
     """
 
     clock_khz: int
-    baud: int = 1_000_000
+    baud: int = USUAL_BAUDS[0]
     flash: bool = False
 
     @property

@@ -15,10 +15,13 @@ from enum import IntEnum
 __all__ = [
     "ANSWER", "COUNTERS_FORMAT", "CRC_BYTES", "END", "ESCAPE", "ESCAPED", "FLAG_FLASH",
     "FLAG_FLASH_BUSY", "FLAG_LOADED", "FLAG_PRELOADED", "FLASH_MAGIC", "INFO_FORMAT", "LOAD_CHUNK",
-    "RESULT_FORMAT", "VERSION", "Coding", "Command", "Status", "escaped", "frame", "unframe",
+    "RESULT_FORMAT", "USUAL_BAUDS", "VERSION", "Coding", "Command", "Status", "escaped",
+    "frame", "unframe",
 ]  # fmt: skip
 
 VERSION = 1
+USUAL_BAUDS = (1_000_000, 460_800, 230_400, 115_200)
+"""Bits a second of the serial line, the usual one first; then what slower clocks can time."""
 END, ESCAPE = 0xC0, 0xDB
 ESCAPED = {END: 0xDC, ESCAPE: 0xDD}
 """What follows an ESCAPE in place of a byte."""

@@ -70,10 +70,11 @@ def lanes_option(command: Command) -> Command:
 
 def board_option(command: Command) -> Command:
     """Which board."""
+    from deploy.boards import BOARDS
+
     return click.option(
-        "--board", required=True, metavar="NAME",
-        help="Board: icebreaker, icesugar, ulx3s-12f, -25f, -45f or -85f, icepi-zero, ecp5-evn.",
-    )(command)  # fmt: skip
+        "--board", required=True, metavar="NAME", help=f"Board: {', '.join(BOARDS)}."
+    )(command)
 
 
 def clock_option(command: Command) -> Command:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hw.link.protocol import USUAL_BAUDS
+
 if TYPE_CHECKING:
     from deploy.host import BoardClient
     from hw.config import HardwareConfig
@@ -23,7 +25,7 @@ __all__ = [
 def port_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Where the board is."""
     baud = click.option(
-        "--baud", type=click.IntRange(1200, 12_000_000), default=1_000_000, show_default=True,
+        "--baud", type=click.IntRange(1200, 12_000_000), default=USUAL_BAUDS[0], show_default=True,
         metavar="N", help="Of the serial line, as the bitstream was built.",
     )  # fmt: skip
     port = click.option("--port", required=True, metavar="DEV",

@@ -16,53 +16,14 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
-from spikeforge.bounds import signed_bits, windowed_range
-from spikeforge.cli import main
 from spikeforge.netfile import save_network
-from spikeforge.network import Metadata, Network
-from spikeforge.schema import Dense, InputSpec, NeuronSpec, Readout
 
 IMAGES = 12
 
 
-@dataclass(frozen=True)
-class Done:
-    """What a command left behind."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def line(self):
-        """The one line of an error."""
-        lines = self.err.strip().splitlines()
-        assert len(lines) == 1, self.err
-        return lines[0]
-
-
-def tiny_network(seed=0):
-    """784-12-10 with random 4-bit weights: shaped for MNIST, and built in seconds."""
-    random = np.random.default_rng(seed)
-    tensors = {"hidden1.threshold": np.array([40])}
-    layers = []
-    for name, inputs, outputs, fires in (("hidden1", 784, 12, True), ("readout", 12, 10, False)):
-        weight = random.integers(-8, 8, (outputs, inputs)).astype(np.int8)
-        bias = random.integers(-32, 32, outputs)
-        tensors |= {f"{name}.weight": weight, f"{name}.bias": bias}
-        neuron = NeuronSpec(
-            schedule="windowed", steps=15, bias_bits=6, fires=fires,
-            membrane_bits=signed_bits(*windowed_range(np.full((1, inputs), -8), None, 4, 15)) + 1,
-            threshold_bits=8 if fires else 0, threshold_shape="falling" if fires else "constant",
-        )  # fmt: skip
-        layers.append(
-            Dense(name=name, inputs=inputs, outputs=outputs, weight_bits=4, neuron=neuron)
-        )
-    return Network(
-        name="tiny", input=InputSpec(coding="ttfs_levels", shape=(1, 28, 28), steps=15),
-        layers=tuple(layers), readout=Readout(kind="max_membrane", classes=10), tensors=tensors,
-        metadata=Metadata(dataset="none", split="test", accuracy_quantized=0.1, seed=seed),
-    )  # fmt: skip
+@pytest.fixture(scope="session")
+def tiny_network(mnist_shaped):
+    return mnist_shaped("tiny", 12, dataset="none")
 
 
 @pytest.fixture(scope="session")
@@ -92,17 +53,17 @@ def cache(_environment, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def network_file(tmp_path_factory):
+def network_file(tmp_path_factory, tiny_network):
     path = tmp_path_factory.mktemp("network") / "tiny.safetensors"
-    save_network(tiny_network(), path)
+    save_network(tiny_network, path)
     return path
 
 
 @pytest.fixture
-def own_network(tmp_path):
+def own_network(tmp_path, tiny_network):
     """A copy that a test may damage."""
     path = tmp_path / "own.safetensors"
-    save_network(tiny_network(), path)
+    save_network(tiny_network, path)
     return path
 
 
@@ -158,24 +119,6 @@ def recipe(tmp_path):
     return lambda old="", new="": write_recipe(tmp_path / "small.toml", old, new)
 
 
-@pytest.fixture
-def run_command(monkeypatch, capsys):
-    """Run ``spikeforge ARGS`` in this process."""
-
-    def call(*args):
-        monkeypatch.setattr(sys, "argv", ["spikeforge", *map(str, args)])
-        capsys.readouterr()
-        status = 0
-        try:
-            main()
-        except SystemExit as stop:
-            status = stop.code or 0
-        out, err = capsys.readouterr()
-        return Done(status, out, err)
-
-    return call
-
-
 @dataclass(frozen=True)
 class Run:
     """A finished ``spikeforge run``: its folder and what it said."""
@@ -217,11 +160,11 @@ def finished_run(_environment):
 
 
 @pytest.fixture
-def edit_own_network(tmp_path):
+def edit_own_network(tmp_path, tiny_network):
     """A valid network file with another origin."""
 
     def write(**origin):
-        network = tiny_network()
+        network = tiny_network
         path = tmp_path / "own.safetensors"
         metadata = network.metadata.model_copy(update=origin)
         save_network(replace(network, metadata=metadata), path)

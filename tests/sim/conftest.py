@@ -6,9 +6,7 @@ the same network and configuration share them.
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,24 +20,10 @@ from sim.build import build_model, prepare_rtl
 from sim.model import Model
 
 
-def _module(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look themselves up there
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="session")
-def networks():
-    """The module of hand-made and random networks of the generator's tests."""
-    return _module(Path(__file__).parent.parent / "hw" / "random_networks.py")
-
-
-@pytest.fixture(scope="session")
-def everything():
+def everything(module_at):
     """The module of the networks that hold every value of the contract."""
-    return _module(Path(__file__).parent / "everything.py")
+    return module_at(Path(__file__).parent / "everything.py")
 
 
 @pytest.fixture(scope="session", autouse=True)

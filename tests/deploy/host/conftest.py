@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import struct
-import sys
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from deploy.boards import BOARDS
@@ -18,38 +15,11 @@ from deploy.host import BoardClient, SerialLine
 from deploy.virtual_board import BoardBuild
 from hw.content import load_bytes
 from hw.link.protocol import ANSWER, END, INFO_FORMAT, VERSION, Coding, Command, frame, unframe
-from spikeforge.bounds import signed_bits, windowed_range
 from spikeforge.netfile import save_network
-from spikeforge.network import Metadata, Network
-from spikeforge.schema import Dense, InputSpec, NeuronSpec, Readout
+from spikeforge.network import Network
 
 LANES = 2
 BOARD = "icebreaker"  # its content comes from flash, or is loaded
-
-
-def small_network(seed=0, hidden=8):
-    """784-hidden-10 with random 4-bit weights; another seed is other content of the same one."""
-    random = np.random.default_rng(seed)
-    tensors = {"hidden1.threshold": np.array([40])}
-    layers = []
-    for name, inputs, outputs, fires in (
-        ("hidden1", 784, hidden, True), ("readout", hidden, 10, False),
-    ):  # fmt: skip
-        tensors[f"{name}.weight"] = random.integers(-8, 8, (outputs, inputs)).astype(np.int8)
-        tensors[f"{name}.bias"] = random.integers(-32, 32, outputs)
-        neuron = NeuronSpec(
-            schedule="windowed", steps=15, bias_bits=6, fires=fires,
-            membrane_bits=signed_bits(*windowed_range(np.full((1, inputs), -8), None, 4, 15)) + 1,
-            threshold_bits=8 if fires else 0, threshold_shape="falling" if fires else "constant",
-        )  # fmt: skip
-        layers.append(
-            Dense(name=name, inputs=inputs, outputs=outputs, weight_bits=4, neuron=neuron)
-        )
-    return Network(
-        name="small", input=InputSpec(coding="ttfs_levels", shape=(1, 28, 28), steps=15),
-        layers=tuple(layers), readout=Readout(kind="max_membrane", classes=10), tensors=tensors,
-        metadata=Metadata(dataset="MNIST", split="test", accuracy_quantized=0.1, seed=seed),
-    )  # fmt: skip
 
 
 class FakeBoard:
@@ -113,14 +83,9 @@ def answer_info():
 
 
 @pytest.fixture(scope="session")
-def packets():
+def packets(module_at):
     """The module of random and mutated packets that the board is fuzzed with."""
-    path = Path(__file__).parents[3] / "benchmarks" / "board_packets.py"
-    spec = importlib.util.spec_from_file_location("board_packets", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look themselves up there
-    spec.loader.exec_module(module)
-    return module
+    return module_at(Path(__file__).parents[3] / "benchmarks" / "board_packets.py")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -156,7 +121,7 @@ class Powered:
 
 
 @contextmanager
-def running(build, network, **options):
+def running(build, other, **options):
     """A board's thread, for as long as the body runs."""
     virtual, stop = build.power_up(**options), threading.Event()
     thread = threading.Thread(target=virtual.serve, args=(stop,), daemon=True)
@@ -168,28 +133,33 @@ def running(build, network, **options):
         virtual.close()
 
     try:
-        other = replace(small_network(1), name="other")
-        yield Powered(virtual, build, network, other, switch_off)
+        yield Powered(virtual, build, build.network, other, switch_off)
     finally:
         switch_off()
 
 
 @pytest.fixture(scope="session")
-def build():
-    return BoardBuild.on(small_network(), BOARDS[BOARD], lanes=LANES)
+def other(mnist_shaped):
+    """Other content of the same architecture."""
+    return mnist_shaped("other", 8, seed=1)
 
 
 @pytest.fixture(scope="session")
-def powered(build):
+def build(mnist_shaped):
+    return BoardBuild.on(mnist_shaped("small", 8), BOARDS[BOARD], lanes=LANES)
+
+
+@pytest.fixture(scope="session")
+def powered(build, other):
     """A board whose flash memory is empty."""
-    with running(build, build.network, flash=False) as found:
+    with running(build, other, flash=False) as found:
         yield found
 
 
 @pytest.fixture
-def fresh(build):
+def fresh(build, other):
     """A board of a test's own, its content in flash."""
-    with running(build, build.network) as found:
+    with running(build, other) as found:
         yield found
 
 
@@ -215,10 +185,10 @@ def mnist():
 
 
 @pytest.fixture(scope="session")
-def network_files(tmp_path_factory):
+def network_files(tmp_path_factory, mnist_shaped, build, other):
     """Network files by name."""
     folder = tmp_path_factory.mktemp("networks")
-    made = {"small": small_network(), "other": small_network(1), "wider": small_network(0, 9)}
-    for name, network in made.items():
-        save_network(replace(network, name=name), folder / f"{name}.safetensors")
-    return {name: folder / f"{name}.safetensors" for name in made}
+    made = (build.network, other, mnist_shaped("wider", 9))
+    for network in made:
+        save_network(network, folder / f"{network.name}.safetensors")
+    return {network.name: folder / f"{network.name}.safetensors" for network in made}

@@ -14,26 +14,8 @@ import pytest
 from PIL import Image
 
 from deploy.host import SerialLine, exchange
-from spikeforge.cli import main
 
 SUBCOMMANDS = ("info", "classify", "load", "bench")
-
-
-@pytest.fixture
-def run_command(monkeypatch, capsys):
-    """Run ``spikeforge ARGS`` in this process; returns status, output and messages."""
-
-    def call(*args):
-        monkeypatch.setattr(sys, "argv", ["spikeforge", *map(str, args)])
-        capsys.readouterr()
-        status = 0
-        try:
-            main()
-        except SystemExit as stop:
-            status = stop.code or 0
-        return status, *capsys.readouterr()
-
-    return call
 
 
 @pytest.fixture
