@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from deploy.bitstream.placement import Placement, read_placement
+from deploy.bitstream.script import memory_library, synthesis_script
 from deploy.bitstream.tools import Running, pack, place, synthesize, tool_versions
 from deploy.boards import Board, ClockPlan, Family, plan_clock
 from deploy.boards.design import TOP, Design, board_link, make_design
@@ -27,10 +28,6 @@ __all__ = ["Built", "build_bitstream"]
 
 _SEEDS = 4  # tried, where the clock falls short of what was asked
 _WORTH_MORE, _MARGIN = 1.1, 0.95  # a second run asks for less than the first one reached
-_SYNTHESIS = {
-    Family.ICE40: "synth_ice40 -dsp -abc9 -device u",
-    Family.ECP5: "synth_ecp5 -nodsp",  # unregistered multipliers are slower than look-up tables
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +104,8 @@ def _cached(
         design.device_options,
         versions,
         seed,
-        _SYNTHESIS,
+        synthesis_script(board.family, TOP),
+        memory_library(board.family),
         _SEEDS,
     ]
     name = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
@@ -136,12 +134,9 @@ def _build(folder: Path, design: Design, board: Board, clock: ClockPlan, seed: i
     begun = time.monotonic()
     for name, text in design.files.items():
         write_atomically(folder / name, text)
-    script = (
-        f"read_verilog accelerator.v\nread_rtlil {TOP}.il\n"
-        f"{_SYNTHESIS[board.family]} -top {TOP}\nwrite_json netlist.json\n"
-        f"write_verilog -noattr -noexpr netlist.v\n"
-    )
-    write_atomically(folder / "synthesis.ys", script)
+    for name, text in memory_library(board.family).items():
+        write_atomically(folder / name, text)
+    write_atomically(folder / "synthesis.ys", synthesis_script(board.family, TOP))
     with progress("Synthesize", None):
         synthesize(folder, "synthesis.ys")
     placement = _place(folder, design, board, clock, seed)

@@ -1,13 +1,15 @@
 """What a network needs of an FPGA, before any synthesis: memories counted, logic estimated.
 
 Memories follow the rules by which Yosys maps them: the width and depth of a block that needs the
-fewest blocks; what is as small as some registers stays registers. Logic is an estimate: look-up
-tables grow with the flip-flops of the accelerator at a rate that was fitted to three synthesized
-designs (docs/results.md judges it), and the link around it takes as good as always the same.
+fewest blocks, with what ``script`` says of wide ones; what is as small as some registers stays
+registers. Logic is an estimate: look-up tables grow with the flip-flops of the accelerator at a
+rate that was fitted to three synthesized designs (docs/results.md judges it), and the link around
+it takes as good as always the same.
 """
 
 from __future__ import annotations
 
+from deploy.bitstream.script import WIDE_BLOCK_COST
 from deploy.boards.board import Board, Family, Resources
 from hw.config import HardwareConfig
 from hw.inventory import Inventory
@@ -23,15 +25,29 @@ _SHAPES = {
     Family.ICE40: ((16, 256), (8, 512), (4, 1024), (2, 2048)),
     Family.ECP5: ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384)),
 }
+_WIDE_BITS = 36
 _LEAST_BITS = {Family.ICE40: 400, Family.ECP5: 2048}
 """Memories of fewer bits become registers (iCE40), or look-up tables (ECP5)."""
 
 
-def block_rams(family: Family, width: int, depth: int) -> int:
-    """Block RAMs that a memory of ``depth`` words of ``width`` bits takes."""
+def block_rams(family: Family, width: int, depth: int, *, in_bytes: bool = False) -> int:
+    """Block RAMs that a memory takes.
+
+    Args:
+        family: Of the device.
+        width: Bits of a word.
+        depth: Words.
+        in_bytes: Each byte has a write enable of its own. A byte of the ECP5 has nine bits then.
+    """
     if depth == 1 or width * depth < _LEAST_BITS[family]:
         return 0
-    return min(-(-width // w) * -(-depth // d) for w, d in _SHAPES[family])
+    found = []
+    for bits, words in _SHAPES[family]:
+        held = bits // 9 * 8 if in_bytes and bits % 9 == 0 else bits
+        count = -(-width // held) * -(-depth // words)
+        wide = family is Family.ECP5 and bits == _WIDE_BITS
+        found.append((count * (WIDE_BLOCK_COST if wide else 1), count))
+    return min(found)[1]
 
 
 def needed_resources(
@@ -58,5 +74,5 @@ def _memories(inventory: Inventory, config: HardwareConfig, family: Family) -> t
         if found is not None:
             sprams += sum(found.count().values())
         else:
-            blocks += block_rams(family, width, memory.depth)
+            blocks += block_rams(family, width, memory.depth, in_bytes=memory.ports == 1)
     return blocks, sprams

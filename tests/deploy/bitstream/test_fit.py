@@ -28,6 +28,14 @@ def test_block_rams_are_counted_in_their_best_shape(family, width, depth, count)
     assert block_rams(Family(family), width, depth) == count
 
 
+def test_bytes_and_depth_choose_the_shape_of_an_ecp5_block():
+    # as synthesized (mnist-tiny, 32 lanes): 32 blocks of 4096 x 4, not 28 of 512 x 36 behind a
+    # multiplexer, of which each byte holds 8 bits
+    assert block_rams(Family.ECP5, 128, 3136, in_bytes=True) == 32
+    assert block_rams(Family.ECP5, 36, 500, in_bytes=True) == 2
+    assert block_rams(Family.ECP5, 36, 500) == 1
+
+
 def test_the_most_lanes_that_fit_are_chosen(tiny):
     board = board_named("icebreaker")
     lanes = Fitting(tiny, board).choose().lanes
