@@ -10,7 +10,7 @@ import gzip
 import hashlib
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -21,11 +21,12 @@ import numpy as np
 from spikeforge.errors import SpikeforgeError
 
 __all__ = [
-    "Edge", "Library", "attribute", "condition", "pin_of", "read_library", "reading", "table_at",
+    "LEAKAGE_NW", "Edge", "Library", "attribute", "condition", "parsed", "pin_of", "read_library",
+    "reading", "reading_file", "table_at", "unpacked_text",
 ]  # fmt: skip
 
 _MAX_BYTES = 64 << 20
-_NW = {"1pW": 1e-3, "1nW": 1.0, "1uW": 1e3, "1mW": 1e6}
+LEAKAGE_NW = {"1pW": 1e-3, "1nW": 1.0, "1uW": 1e3, "1mW": 1e6}
 
 
 class Edge(StrEnum):
@@ -110,22 +111,8 @@ def read_library(path: Path) -> Library:
     Raises:
         SpikeforgeError: If it cannot be read or understood, or uses other units than pF and V.
     """
-    try:
-        from liberty.parser import parse_liberty
-        from liberty.tokenized import ParserError
-    except ImportError:
-        raise SpikeforgeError(
-            "reading Liberty files needs the package liberty-parser; "
-            "install it with: pip install liberty-parser"
-        ) from None
-    text = _text(path)
-    try:
-        group = parse_liberty(text)
-    except (ParserError, AssertionError, IndexError, ValueError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise SpikeforgeError(
-            f"{path}: not a whole Liberty file ({reason}); fetch it again"
-        ) from None
+    text = unpacked_text(path)
+    group = parsed(text, str(path))
     library = Library(
         file=path.name.removesuffix(".gz"),
         sha256=hashlib.sha256(text.encode()).hexdigest(),
@@ -136,8 +123,36 @@ def read_library(path: Path) -> Library:
         return replace(library, leakage_nw=_units(group, path))
 
 
+def parsed(text: str, where: str) -> Any:
+    """Parse Liberty text; the parser's top group comes back.
+
+    Raises:
+        SpikeforgeError: If it cannot be understood, or the parser is not installed.
+    """
+    try:
+        from liberty.parser import parse_liberty
+        from liberty.tokenized import ParserError
+    except ImportError:
+        raise SpikeforgeError(
+            "reading Liberty files needs the package liberty-parser; "
+            "install it with: pip install liberty-parser"
+        ) from None
+    try:
+        return parse_liberty(text)
+    except (ParserError, AssertionError, IndexError, ValueError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise SpikeforgeError(
+            f"{where}: not a whole Liberty file ({reason}); fetch it again"
+        ) from None
+
+
+def reading(library: Library) -> AbstractContextManager[None]:
+    """:func:`reading_file` for a library's file."""
+    return reading_file(library.file)
+
+
 @contextmanager
-def reading(library: Library) -> Iterator[None]:
+def reading_file(file: str) -> Iterator[None]:
     """Turn what a damaged file does to the parser's containers into one line that names the file.
 
     Raises:
@@ -155,12 +170,17 @@ def reading(library: Library) -> Iterator[None]:
     ) as error:
         reason = " ".join(str(error).split())[:120] or "nothing there"
         raise SpikeforgeError(
-            f"{library.file}: a table or attribute is missing or no number ({reason}); "
+            f"{file}: a table or attribute is missing or no number ({reason}); "
             "fetch the file again"
         ) from None
 
 
-def _text(path: Path) -> str:
+def unpacked_text(path: Path) -> str:
+    """Text of a file, gzipped or not.
+
+    Raises:
+        SpikeforgeError: If it cannot be read, or is too large.
+    """
     try:
         opener = gzip.open if path.suffix == ".gz" else open
         with opener(path, "rb") as file:
@@ -181,11 +201,11 @@ def _units(group: Any, path: Path) -> float:
         raise SpikeforgeError(f"{path}: capacitive_load_unit must be (1,pf), not {capacitance}")
     if voltage != "1V":
         raise SpikeforgeError(f"{path}: voltage_unit must be 1V, not {voltage}")
-    if leakage not in _NW:
+    if leakage not in LEAKAGE_NW:
         raise SpikeforgeError(
-            f"{path}: leakage_power_unit must be one of {', '.join(_NW)}, not {leakage}"
+            f"{path}: leakage_power_unit must be one of {', '.join(LEAKAGE_NW)}, not {leakage}"
         )
-    return _NW[leakage]
+    return LEAKAGE_NW[leakage]
 
 
 def attribute(group: Any, name: str) -> str | None:

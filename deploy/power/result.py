@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["METHOD", "BlockPower", "PowerReport"]
+__all__ = ["METHOD", "BlockPower", "PowerReport", "Span"]
 
 METHOD = "event"
+
+Span = tuple[float, float]
+"""Both ends of a range."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""The gate method: a synthesized netlist, its activity, and the tables of its cells."""

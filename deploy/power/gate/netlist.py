@@ -1,0 +1,120 @@
+"""The mapped netlist as data: instances of library cells, and the nets between their pins."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from spikeforge.errors import SpikeforgeError
+
+__all__ = ["ONE", "ZERO", "Instance", "Netlist", "read_netlist"]
+
+ZERO, ONE = 0, 1
+"""Nets of the constants; Yosys numbers real ones from 2."""
+_CONSTANTS = {"0": ZERO, "1": ONE, "x": ZERO, "z": ZERO}
+_PART = re.compile(r"^[A-Za-z_]\w*$")
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One cell of the netlist.
+
+    Attributes:
+        name: Its name in the flat netlist.
+        block: The part of the hierarchy that it came from, such as ``hidden1.fire``.
+        cell: Name of the library cell.
+        nets: Net of each pin; bits of a bus by ``NAME[3]``.
+    """
+
+    name: str
+    block: str
+    cell: str
+    nets: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Netlist:
+    """A flat netlist.
+
+    Attributes:
+        instances: All cells.
+        inputs, outputs: Nets of each port, lowest bit first.
+        clock: Net of the clock port.
+        net_count: Nets are numbered below this.
+        names: A name for each net that has one.
+    """
+
+    instances: tuple[Instance, ...]
+    inputs: Mapping[str, tuple[int, ...]]
+    outputs: Mapping[str, tuple[int, ...]]
+    clock: int
+    net_count: int
+    names: Mapping[int, str]
+
+    @cached_property
+    def cells(self) -> dict[str, list[int]]:
+        """Indices of the instances of each cell."""
+        found: dict[str, list[int]] = {}
+        for number, instance in enumerate(self.instances):
+            found.setdefault(instance.cell, []).append(number)
+        return found
+
+
+def read_netlist(path: Path, top: str, clock: str) -> Netlist:
+    """Read Yosys' JSON of a flat, mapped module.
+
+    Args:
+        path: The file.
+        top: The module.
+        clock: Its clock port.
+
+    Raises:
+        SpikeforgeError: If a port is driven in both directions.
+    """
+    module = json.loads(path.read_text())["modules"][top]
+    inputs, outputs = {}, {}
+    highest = ONE
+    for name, port in module["ports"].items():
+        bits = tuple(_net(bit) for bit in port["bits"])
+        if port["direction"] == "inout":
+            raise SpikeforgeError(f"port {name} of {top} is inout; the netlist has only in and out")
+        (inputs if port["direction"] == "input" else outputs)[name] = bits
+        highest = max(highest, *bits)
+    instances = []
+    for name, cell in module["cells"].items():
+        nets = {}
+        for pin, bits in cell["connections"].items():
+            if len(bits) == 1:
+                nets[pin] = _net(bits[0])
+            else:
+                nets |= {f"{pin}[{n}]": _net(bit) for n, bit in enumerate(bits)}
+        highest = max(highest, *nets.values())
+        instances.append(Instance(name, _block(name), cell["type"], nets))
+    names: dict[int, str] = {}
+    for name, net in module["netnames"].items():
+        for n, bit in enumerate(net["bits"]):
+            if isinstance(bit, int) and (bit not in names or not net["hide_name"]):
+                names[bit] = f"{name}[{n}]" if len(net["bits"]) > 1 else name
+    return Netlist(
+        instances=tuple(instances), inputs=inputs, outputs=outputs, clock=inputs[clock][0],
+        net_count=highest + 1, names=names,
+    )  # fmt: skip
+
+
+def _net(bit: int | str) -> int:
+    return bit if isinstance(bit, int) else _CONSTANTS[bit]
+
+
+def _block(name: str) -> str:
+    """Two levels of the hierarchy, as the inventory has them; ``top`` above all of it."""
+    parts: list[str] = []
+    for part in name.removeprefix("$flatten").replace("\\", "").split("."):
+        if not _PART.match(part):
+            break
+        parts.append(part)
+    inside = name.startswith("$flatten") or len(parts) > 1
+    return ".".join(parts[:2]) if inside and parts else "top"

@@ -1,0 +1,143 @@
+"""From the accelerator's Verilog to a flat netlist of library cells, by Yosys and ABC."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from deploy.bitstream.tools import synthesize
+from deploy.power.gate.cells import Cell
+from deploy.power.gate.technology import Kit
+from deploy.power.liberty import unpacked_text
+from hw.verilog import TOP
+from spikeforge.files import write_atomically
+from spikeforge.progress import progress
+
+__all__ = ["BLOCK_DEPTH", "clock_gate_map", "synthesize_netlist"]
+
+BLOCK_DEPTH = 2
+"""Levels of the hierarchy that stay apart during synthesis, so that each block has its cells."""
+_MACRO = re.compile(r"^module (RM_\w+) \(.*?^\);", re.MULTILINE | re.DOTALL)
+_MODULE = re.compile(rf"^module \\?({TOP}[\w.]*)", re.MULTILINE)
+_GATE = re.compile(r"^// An integrated clock-gating cell.*", re.MULTILINE | re.DOTALL)
+_CHECKS = re.compile(r"\b((?:probe|tap)_\w+)")
+_ICG = "(* blackbox *)\nmodule spikeforge_icg(input clk, input enable, output gated);\nendmodule\n"
+
+
+def synthesize_netlist(verilog: str, kit: Kit, period_ns: float, folder: Path) -> Path:
+    """Synthesize; returns the netlist as JSON, which stays in the folder.
+
+    Args:
+        verilog: Of the accelerator, with clock-gating cells.
+        kit: The library.
+        period_ns: Clock period that ABC aims at.
+        folder: Where to work.
+
+    Raises:
+        SpikeforgeError: If Yosys fails.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    liberties = []
+    for number, path in enumerate(kit.paths):
+        name = f"cells{number}.lib"
+        write_atomically(folder / name, unpacked_text(path))
+        liberties.append(name)
+    stubs = _ICG + "".join(
+        f"(* blackbox *)\n{found[0]}\nendmodule\n" for found in _MACRO.finditer(verilog)
+    )
+    write_atomically(folder / "black_boxes.v", stubs)
+    write_atomically(folder / "accelerator.v", _GATE.sub("", verilog))
+    write_atomically(folder / "clock_gate.v", clock_gate_map(kit))
+    load = 4 * max(pin.capacitance_pf for pin in kit.library.cell(kit.technology.driver).inputs)
+    write_atomically(
+        folder / "abc.constr",
+        f"set_driving_cell {kit.technology.driver}\nset_load {load * _load_unit(kit):.6g}\n",
+    )
+    write_atomically(folder / "synthesis.ys", _script(verilog, liberties, period_ns))
+    with progress("Synthesize to library cells", None):
+        synthesize(folder, "synthesis.ys")
+    return folder / "netlist.json"
+
+
+def _load_unit(kit: Kit) -> float:
+    """ABC takes loads in fF, whatever the library's unit."""
+    return 1e3
+
+
+def _script(verilog: str, liberties: list[str], period_ns: float) -> str:
+    files = " ".join(f"-liberty {name}" for name in liberties)
+    kept = [name for name in _MODULE.findall(verilog) if name.count(".") <= BLOCK_DEPTH]
+    checks = sorted(set(_CHECKS.findall(verilog[: verilog.index(");")])))
+    lines = [
+        "read_verilog -lib black_boxes.v",
+        "read_verilog -D SYNTHESIS accelerator.v",
+        *(f"delete -port {TOP}/{name}" for name in checks),  # for verification only
+        f"hierarchy -check -top {TOP}",
+        *(f"setattr -mod -set keep_hierarchy 1 {name}" for name in kept),
+        f"synth -flatten -top {TOP}",
+        f"dfflibmap {files}",
+        f"abc {files} -D {period_ns * 1e3:.0f} -constr abc.constr",
+        "opt_clean -purge",
+        "techmap -map clock_gate.v",
+        "setattr -mod -unset keep_hierarchy *",
+        "flatten",
+        "opt_clean -purge",
+        "write_json netlist.json",
+        "write_verilog -noattr -noexpr netlist.v",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def clock_gate_map(kit: Kit) -> str:
+    """Verilog that puts the library's cells in place of the clock-gating cell."""
+    head = "module spikeforge_icg(input clk, input enable, output gated);\n"
+    if kit.clock_gate is not None:
+        return f"{head}  {_gate_cell(kit.clock_gate)}\nendmodule\n"
+    assert kit.latch is not None
+    latch = kit.latch
+    assert latch.state is not None
+    inverter, both = _named(kit, "inverter"), _named(kit, "and")
+    held = next(p.name for p in latch.outputs
+                if p.function and p.function.pin == latch.state.names[0])  # fmt: skip
+    clock, data = min(latch.state.clock.pins), min(latch.state.data.pins)
+    return (
+        f"{head}  wire low, kept;\n"
+        f"  {inverter.name} inverter (.{_in(inverter, 0)}(clk), .{_out(inverter)}(low));\n"
+        f"  {latch.name} latch (.{clock}(low), .{data}(enable), .{held}(kept));\n"
+        f"  {both.name} both (.{_in(both, 0)}(clk), .{_in(both, 1)}(kept), .{_out(both)}(gated));\n"
+        "endmodule\n"
+    )
+
+
+def _gate_cell(cell: Cell) -> str:
+    """The library's own cell; pins for test stay 0."""
+    assert cell.state is not None
+    clock = min(cell.state.clock.pins)
+    # The enable proper is the one named so; what else enables is for scan.
+    enables = sorted(cell.state.data.pins, key=lambda name: (name not in _ENABLES, name))
+    pins = [f".{clock}(clk)", f".{enables[0]}(enable)", f".{_out(cell)}(gated)"]
+    pins += [f".{name}(1'b0)" for name in enables[1:]]
+    return f"{cell.name} _TECHMAP_REPLACE_ ({', '.join(pins)});"
+
+
+_ENABLES = ("GATE", "ENA", "EN", "E")
+
+
+def _named(kit: Kit, kind: str) -> Cell:
+    """The smallest inverter, or AND of two."""
+    wanted = {"inverter": ("!", 1), "and": ("&", 2)}[kind]
+    found = [
+        cell for cell in kit.library.cells()
+        if cell.state is None and len(cell.outputs) == 1 and len(cell.inputs) == wanted[1]
+        and (function := cell.outputs[0].function) is not None and function.kind == wanted[0]
+        and all(part.kind == "pin" for part in function.parts)
+    ]  # fmt: skip
+    return min(found, key=lambda cell: cell.area_um2)
+
+
+def _in(cell: Cell, number: int) -> str:
+    return cell.inputs[number].name
+
+
+def _out(cell: Cell) -> str:
+    return cell.outputs[0].name
