@@ -26,8 +26,10 @@ _SHAPES = {
     Family.ECP5: ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384)),
 }
 _WIDE_BITS = 36
-_LEAST_BITS = {Family.ICE40: 400, Family.ECP5: 2048}
-"""Memories of fewer bits become registers (iCE40), or look-up tables (ECP5)."""
+_LEAST_BITS = 400
+"""Memories of fewer bits become registers on the iCE40."""
+_SMALL_SHARE = 4 / 128
+"""What 16 words of 4 bits in look-up tables cost on the ECP5, in block RAMs."""
 
 
 def block_rams(family: Family, width: int, depth: int, *, in_bytes: bool = False) -> int:
@@ -39,15 +41,17 @@ def block_rams(family: Family, width: int, depth: int, *, in_bytes: bool = False
         depth: Words.
         in_bytes: Each byte has a write enable of its own. A byte of the ECP5 has nine bits then.
     """
-    if depth == 1 or width * depth < _LEAST_BITS[family]:
+    if depth == 1 or (family is Family.ICE40 and width * depth < _LEAST_BITS):
         return 0
     found = []
+    if family is Family.ECP5:
+        found.append((-(-width // 4) * -(-depth // 16) * _SMALL_SHARE, 0))
     for bits, words in _SHAPES[family]:
         held = bits // 9 * 8 if in_bytes and bits % 9 == 0 else bits
         count = -(-width // held) * -(-depth // words)
         wide = family is Family.ECP5 and bits == _WIDE_BITS
         found.append((count * (WIDE_BLOCK_COST if wide else 1), count))
-    return min(found)[1]
+    return min(found, key=lambda one: (one[0], -one[1]))[1]
 
 
 def needed_resources(
