@@ -24,7 +24,6 @@ from amaranth.hdl import Fragment
 from hw.accelerator import Accelerator
 from hw.content import hex_files, load_bytes
 from hw.interface import interface
-from hw.memory.technology import BuildPlatform
 from hw.verilog import generate_rtlil
 from sim.fuzz.hardware import Drawn
 from sim.fuzz.run import fuzz_case, run_seed
@@ -49,7 +48,7 @@ def make(seed: int) -> None:
     case = fuzz_case(seed)
     assert isinstance(case.hardware, Drawn)
     config = case.hardware.config
-    platform = BuildPlatform(memory_technology=config.technology)
+    platform = config.platform
     Fragment.get(Accelerator(case.network, config), platform)
     load_bytes(case.network, config)
     interface(case.network, config)

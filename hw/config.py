@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from hw.memory.technology import Technology
+from hw.memory.technology import BuildPlatform, Technology
 from spikeforge.errors import SpikeforgeError
 from spikeforge.network import Conv2d, Dense, Network
 
@@ -63,6 +63,7 @@ class HardwareConfig:
         layer_lanes: Lanes of single layers, by name, in place of ``lanes``.
         memory: How content gets in.
         technology: What memories are made of; SPRAM and macros can only be loaded.
+        bank_words: Depth of the deepest memory macro (a power of two); None: whatever is smallest.
         clock_gating: A clock-gating cell for each layer and for the loader.
         skip_zero_rows: Dense layers store and visit only weight rows that are not all zero. Which
             rows these are is content; how many there are is part of the architecture.
@@ -74,6 +75,7 @@ class HardwareConfig:
     layer_lanes: Mapping[str, int] = field(default_factory=dict, hash=False)
     memory: MemoryMode = MemoryMode.LOAD
     technology: Technology = Technology.GENERIC
+    bank_words: int | None = None
     clock_gating: bool = False
     skip_zero_rows: bool = False
     graded: GradedMode = GradedMode.BITPLANE
@@ -87,6 +89,8 @@ class HardwareConfig:
                 f"technology {self.technology.value} has no initial content, so memory must be "
                 f"load, not {self.memory.value}"
             )
+        if self.bank_words is not None and self.bank_words < 1:
+            raise SpikeforgeError(f"bank_words must be at least 1, not {self.bank_words!r}")
         for name, lanes in self.layer_lanes.items():
             if lanes < 1:
                 raise SpikeforgeError(f"lanes of {name} must be a positive integer, not {lanes!r}")
@@ -98,6 +102,11 @@ class HardwareConfig:
     def of_layer(self, layer: str) -> HardwareConfig:
         """The same choices, with this layer's lanes as everyone's."""
         return replace(self, lanes=self.lanes_of(layer), layer_lanes={})
+
+    @property
+    def platform(self) -> BuildPlatform:
+        """What memories are made of, for ``elaborate``."""
+        return BuildPlatform(memory_technology=self.technology, bank_words=self.bank_words)
 
     def identity(self) -> dict[str, object]:
         """The part of the configuration that is baked into the RTL, for its hash."""

@@ -25,7 +25,6 @@ from hw.axi.accelerator import AxiAccelerator
 from hw.axi.verilog import AXI_TOP
 from hw.config import HardwareConfig
 from hw.gating import gating_verilog
-from hw.memory.technology import BuildPlatform
 from hw.ram import ram_verilog
 from hw.verilog import TOP
 from spikeforge.network import Network
@@ -66,7 +65,7 @@ class _Level:
 
 def marked_verilog(network: Network, config: HardwareConfig) -> str:
     """Verilog of the accelerator, with markers and their table."""
-    platform = BuildPlatform(memory_technology=config.technology)
+    platform = config.platform
     text, table = _convert(Accelerator(network, config), TOP, platform, 0)
     return text + "\n" + ram_verilog(text) + gating_verilog(text) + "\n".join(table) + "\n"
 

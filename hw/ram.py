@@ -16,7 +16,7 @@ from amaranth.lib.wiring import In, Out
 from hw.memory.composition import Composition
 from hw.memory.sg13g2 import add_sg13g2, sg13g2_composition, sg13g2_models
 from hw.memory.spram import add_spram, spram_composition, spram_models
-from hw.memory.technology import Technology, technology_of
+from hw.memory.technology import Technology, bank_words_of, technology_of
 from hw.widths import address_bits
 
 __all__ = ["Ram", "ram_composition", "ram_verilog"]
@@ -29,13 +29,14 @@ def ram_verilog(design: str = "") -> str:
 
 
 def ram_composition(
-    technology: Technology, *, width: int, depth: int, grain: int, ports: int
-) -> Composition | None:
+    technology: Technology, *, width: int, depth: int, grain: int, ports: int,
+    bank_words: int | None = None,
+) -> Composition | None:  # fmt: skip
     """Cells that a technology makes a memory of; nothing for a generic one."""
     if technology is Technology.SPRAM:
         return spram_composition(width, depth, grain, ports)
     if technology is Technology.SG13G2:
-        return sg13g2_composition(width, depth, grain, ports)
+        return sg13g2_composition(width, depth, grain, ports, bank_words)
     return None
 
 
@@ -62,7 +63,8 @@ class Ram(wiring.Component):
         apart: No word is ever read in the cycle in which it is written: no logic for the old one.
 
     Platform overrides:
-        ``memory_technology`` (:class:`hw.memory.technology.Technology`) chooses what it is made of.
+        ``memory_technology`` (:class:`hw.memory.technology.Technology`) chooses what it is made of,
+        ``bank_words`` the deepest macro.
     """
 
     def __init__(
@@ -95,8 +97,9 @@ class Ram(wiring.Component):
         m = Module()
         technology = technology_of(platform)
         found = ram_composition(
-            technology, width=self.width, depth=self.depth, grain=self.grain, ports=self.ports
-        )
+            technology, width=self.width, depth=self.depth, grain=self.grain, ports=self.ports,
+            bank_words=bank_words_of(platform),
+        )  # fmt: skip
         if found is None or self.init:
             m.submodules.ram = self._generic()
         elif technology is Technology.SPRAM:

@@ -12,7 +12,7 @@ from hw.accelerator import Accelerator
 from hw.config import HardwareConfig
 from hw.content import architecture_hash, hex_files
 from hw.gating import gating_verilog
-from hw.memory.technology import BuildPlatform, Technology
+from hw.memory.technology import Technology
 from hw.ram import ram_verilog
 from spikeforge.files import write_atomically
 from spikeforge.network import Network
@@ -32,7 +32,7 @@ def generate_verilog(network: Network, config: HardwareConfig) -> str:
     os.environ["AMARANTH_USE_YOSYS"] = "builtin"
     with progress("Generate the Verilog", None):
         text = verilog.convert(
-            accelerator, name=TOP, platform=BuildPlatform(memory_technology=config.technology),
+            accelerator, name=TOP, platform=config.platform,
             emit_src=False, strip_internal_attrs=True,
         )  # fmt: skip
     text = _EMPTY_WIRE.sub("", text)
@@ -46,7 +46,7 @@ def generate_rtlil(network: Network, config: HardwareConfig) -> str:
     """The same accelerator as RTLIL text, with its flip-flops as cells, not yet optimized."""
     return rtlil.convert(
         Accelerator(network, config), name=TOP, emit_src=False,
-        platform=BuildPlatform(memory_technology=config.technology),
+        platform=config.platform,
     )  # fmt: skip
 
 
@@ -55,6 +55,8 @@ def _choices(config: HardwareConfig) -> str:
     words = [f"{config.lanes} lanes", f"memories: {config.memory.value}"]
     if config.technology is not Technology.GENERIC:
         words.append(f"technology: {config.technology.value}")
+    if config.bank_words is not None:
+        words.append(f"macros of at most {config.bank_words} words")
     if config.clock_gating:
         words.append("gated clocks")
     return ", ".join(words)

@@ -6,7 +6,6 @@ from amaranth.back import verilog
 
 from hw.config import HardwareConfig
 from hw.link.gateware import Gateware, LinkConfig
-from hw.memory.technology import BuildPlatform
 from hw.verilog import generate_verilog
 from spikeforge.network import Network
 
@@ -24,7 +23,7 @@ def generate_gateware(network: Network, config: HardwareConfig, link: LinkConfig
     """
     text = generate_verilog(network, config)  # chooses the Yosys, too
     top = Gateware(network, config, link)
-    platform = BuildPlatform(memory_technology=config.technology)
+    platform = config.platform
     return text + "\n" + verilog.convert(
         top, name=GATEWARE, platform=platform, emit_src=False, strip_internal_attrs=True
     )  # fmt: skip

@@ -44,11 +44,20 @@ _BIT_AREA_UM2 = 48.9888 + 18.144
 """A bit of a memory made of flip-flops: sg13g2_dfrbpq_1, and sg13g2_mux2_1 to read it."""
 
 
-def sg13g2_composition(width: int, depth: int, grain: int, ports: int) -> Composition | None:
-    """Macros for a memory, or nothing where flip-flops are smaller (or only they can do it)."""
+def sg13g2_composition(
+    width: int, depth: int, grain: int, ports: int, bank_words: int | None = None
+) -> Composition | None:
+    """Macros for a memory, or nothing where flip-flops are smaller (or only they can do it).
+
+    Shallow macros take more area and less energy: ``bank_words`` is the depth of the deepest to
+    use, as far as there are any.
+    """
     if ports == 2 and grain != width:
         return None  # the write buffer holds whole words
-    found = compose(width, depth, MACROS[ports])
+    cells = MACROS[ports]
+    most = max(bank_words or 0, min(cell.depth for cell in cells))
+    shallow = [cell for cell in cells if bank_words is None or cell.depth <= most]
+    found = compose(width, depth, shallow)
     return found if found.area_um2 < width * depth * _BIT_AREA_UM2 else None
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["BuildPlatform", "Technology", "technology_of"]
+__all__ = ["BuildPlatform", "Technology", "bank_words_of", "technology_of"]
 
 
 class Technology(StrEnum):
@@ -31,11 +31,19 @@ class BuildPlatform:
     Attributes:
         memory_technology: Technology of all memories. A board's platform may carry the same
             attribute; without one, memories are generic.
+        bank_words: Words of the deepest macro to use; None: whatever is smallest.
     """
 
     memory_technology: Technology = Technology.GENERIC
+    bank_words: int | None = None
 
 
 def technology_of(platform: Any) -> Technology:
     """The technology that a platform asks for."""
     return Technology(getattr(platform, "memory_technology", Technology.GENERIC))
+
+
+def bank_words_of(platform: Any) -> int | None:
+    """The deepest macro that a platform asks for."""
+    found = getattr(platform, "bank_words", None)
+    return None if found is None else int(found)

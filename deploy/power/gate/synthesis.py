@@ -53,7 +53,7 @@ def synthesize_netlist(verilog: str, kit: Kit, period_ns: float, folder: Path) -
         folder / "abc.constr",
         f"set_driving_cell {kit.technology.driver}\nset_load {load * _load_unit(kit):.6g}\n",
     )
-    write_atomically(folder / "synthesis.ys", _script(verilog, liberties, period_ns))
+    write_atomically(folder / "synthesis.ys", _script(verilog, liberties, period_ns, _register_gating(kit)))
     with progress("Synthesize to library cells", None):
         synthesize(folder, "synthesis.ys")
     return folder / "netlist.json"
@@ -64,7 +64,7 @@ def _load_unit(kit: Kit) -> float:
     return 1e3
 
 
-def _script(verilog: str, liberties: list[str], period_ns: float) -> str:
+def _script(verilog: str, liberties: list[str], period_ns: float, gating: list[str]) -> str:
     files = " ".join(f"-liberty {name}" for name in liberties)
     kept = [name for name in _MODULE.findall(verilog) if name.count(".") <= BLOCK_DEPTH]
     checks = sorted(set(_CHECKS.findall(verilog[: verilog.index(");")])))
@@ -75,6 +75,7 @@ def _script(verilog: str, liberties: list[str], period_ns: float) -> str:
         f"hierarchy -check -top {TOP}",
         *(f"setattr -mod -set keep_hierarchy 1 {name}" for name in kept),
         f"synth -flatten -top {TOP}",
+        *gating,
         f"dfflibmap {files}",
         f"abc {files} -D {period_ns * 1e3:.0f} -constr abc.constr",
         "opt_clean -purge",
@@ -109,17 +110,35 @@ def clock_gate_map(kit: Kit) -> str:
     )
 
 
+def _register_gating(kit: Kit) -> list[str]:
+    """Flip-flops with an enable in common get a clock gate in place of multiplexers."""
+    if kit.clock_gate is None:
+        return []
+    cell = kit.clock_gate
+    clock, enable, *rest = _gate_pins(cell)
+    tied = " ".join(f"-tie_lo {name}" for name in rest)
+    return [
+        f"clockgate -pos {cell.name} {enable}:{clock}:{_out(cell)} {tied} "
+        f"-min_net_size {_LEAST_GATED}"
+    ]
+
+
+def _gate_pins(cell: Cell) -> list[str]:
+    """Clock, enable, and what else enables (for scan: it stays 0)."""
+    assert cell.state is not None
+    enables = sorted(cell.state.data.pins, key=lambda name: (name not in _ENABLES, name))
+    return [min(cell.state.clock.pins), *enables]
+
+
 def _gate_cell(cell: Cell) -> str:
     """The library's own cell; pins for test stay 0."""
-    assert cell.state is not None
-    clock = min(cell.state.clock.pins)
-    # The enable proper is the one named so; what else enables is for scan.
-    enables = sorted(cell.state.data.pins, key=lambda name: (name not in _ENABLES, name))
-    pins = [f".{clock}(clk)", f".{enables[0]}(enable)", f".{_out(cell)}(gated)"]
-    pins += [f".{name}(1'b0)" for name in enables[1:]]
+    clock, enable, *rest = _gate_pins(cell)
+    pins = [f".{clock}(clk)", f".{enable}(enable)", f".{_out(cell)}(gated)"]
+    pins += [f".{name}(1'b0)" for name in rest]
     return f"{cell.name} _TECHMAP_REPLACE_ ({', '.join(pins)});"
 
 
+_LEAST_GATED = 4  # flip-flops behind a clock gate
 _ENABLES = ("GATE", "ENA", "EN", "E")
 
 
