@@ -16,6 +16,7 @@ from spikeforge.cli.common import (
     network_argument,
     technology_option,
 )
+from spikeforge.cli.gate import run_gate
 from spikeforge.errors import MismatchError, SpikeforgeError
 
 __all__ = ["command"]
@@ -23,14 +24,21 @@ __all__ = ["command"]
 
 @click.command("power")
 @network_argument
-@click.option("--method", type=click.Choice(["event", "fpga"]), default="event", show_default=True,
-              help="Counts times a profile's energies, or a placed design times measured "
-              "currents.")  # fmt: skip
+@click.option("--method", type=click.Choice(["event", "gate", "fpga"]), default="event",
+              show_default=True,
+              help="Counts times a profile's energies; a synthesized netlist and its cells' tables; "
+              "or a placed design times measured currents.")  # fmt: skip
+@click.option("--liberty", type=click.Path(path_type=Path), metavar="DIR",
+              help="Method gate: folder of the technology's Liberty files. Default: where ciel, "
+              "volare or PDK_ROOT keep them.")  # fmt: skip
+@click.option("--bank-words", type=int, metavar="N",
+              help="Method gate: depth of the deepest memory macro. Default: the shallowest within "
+              "8 mm2.")  # fmt: skip
 @click.option("--bitstream", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Method fpga: folder that 'spikeforge bitstream' wrote.")  # fmt: skip
 @click.option("--images-per-second", type=float, metavar="F",
-              help="Method fpga: rate; the clock runs on between images. Default: back to "
-              "back.")  # fmt: skip
+              help="Power at this rate too: fpga, the clock runs on between images; gate, it "
+              "stops. Default: back to back.")  # fmt: skip
 @data_option
 @images_option("Test images to count activity on. Default: all.")
 @lanes_option
@@ -39,39 +47,45 @@ __all__ = ["command"]
 @json_option
 @click.pass_context
 def command(
-    context: click.Context, network: Path, method: str, bitstream: Path | None,
-    images_per_second: float | None, data: Path | None, images: int | None, lanes: int | None,
-    clock_mhz: float | None, technology: str, as_json: bool,
+    context: click.Context, network: Path, method: str, liberty: Path | None,
+    bank_words: int | None, bitstream: Path | None, images_per_second: float | None,
+    data: Path | None, images: int | None, lanes: int | None, clock_mhz: float | None,
+    technology: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """Estimate energy and power: for an ASIC by events, for an FPGA by published currents.
+    """Estimate energy and power: for an ASIC by events or gates, for an FPGA by currents.
 
     \b
     Example:
       spikeforge power models/mnist-mlp.safetensors --data path/to/mnist --images 1000
+      spikeforge power models/mnist-tiny.safetensors --method gate --liberty DIR --images 20
       spikeforge power models/mnist-tiny.safetensors --method fpga --bitstream build
     """
     _check_options(context, method)
     if method == "fpga":
         assert bitstream is not None
         _fpga(network, bitstream, images_per_second, data, images, as_json)
+    elif method == "gate":
+        run_gate(network, liberty, data, images, lanes, clock_mhz, technology, bank_words,
+                 images_per_second, as_json)  # fmt: skip
     else:
         _event(network, data, images, lanes, clock_mhz, technology, as_json)
 
 
-_ONLY = {
-    "event": ("lanes", "clock_mhz", "technology"),
-    "fpga": ("bitstream", "images_per_second"),
+_TAKES = {
+    "event": {"lanes", "clock_mhz", "technology"},
+    "gate": {"lanes", "clock_mhz", "technology", "liberty", "bank_words", "images_per_second"},
+    "fpga": {"bitstream", "images_per_second"},
 }
 
 
 def _check_options(context: click.Context, method: str) -> None:
-    """Refuse what belongs to the other method."""
-    other = "event" if method == "fpga" else "fpga"
-    for name in _ONLY[other]:
+    """Refuse what belongs to other methods."""
+    for name in sorted(set().union(*_TAKES.values()) - _TAKES[method]):
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            others = " or ".join(f"--method {other}" for other, own in _TAKES.items() if name in own)
             raise SpikeforgeError(
-                f"--{name.replace('_', '-')} belongs to --method {other}; leave it out"
-                + (": a bitstream has its own" if other == "event" else " or choose that method")
+                f"--{name.replace('_', '-')} belongs to {others}; leave it out"
+                + (": a bitstream has its own" if method == "fpga" else " or choose that method")
             )
     if method == "fpga" and context.params["bitstream"] is None:
         raise SpikeforgeError(

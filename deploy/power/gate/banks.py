@@ -1,0 +1,62 @@
+"""The hardware that a gate-level estimate looks at: macros, banks, gated clocks."""
+
+from __future__ import annotations
+
+from deploy.power.gate.technology import GateTechnology
+from hw.census import take_inventory
+from hw.config import HardwareConfig, configure
+from hw.memory.technology import Technology
+from hw.ram import ram_composition
+from spikeforge.errors import SpikeforgeError
+from spikeforge.network import Network
+
+__all__ = ["AREA_LIMIT_MM2", "BANK_WORDS", "gate_config"]
+
+BANK_WORDS = (256, 512, 1024, 2048, 4096)
+"""Depths of macros; a read of a shallow one costs less."""
+AREA_LIMIT_MM2 = 8.0
+"""For all memories, unless a depth is given."""
+
+
+def gate_config(
+    network: Network, technology: GateTechnology, lanes: int | None, bank_words: int | None
+) -> HardwareConfig:
+    """Hardware with gated clocks and the technology's memories.
+
+    Args:
+        network: The network.
+        technology: The technology.
+        lanes: None: the default.
+        bank_words: Depth of the deepest macro; None: the shallowest within 8 mm2.
+
+    Raises:
+        SpikeforgeError: If there are no macros of that depth, or lanes that do not fit.
+    """
+    base = configure(network, lanes, technology=technology.memories, clock_gating=True)
+    if technology.memories is not Technology.SG13G2:
+        if bank_words is not None:
+            raise SpikeforgeError(
+                f"--bank-words needs memory macros, and {technology.name} has none; leave it out"
+            )
+        return base
+    if bank_words is not None and bank_words not in BANK_WORDS:
+        raise SpikeforgeError(
+            f"--bank-words must be one of {', '.join(map(str, BANK_WORDS))}, not {bank_words}"
+        )
+    depths = BANK_WORDS if bank_words is None else (bank_words,)
+    inventory = take_inventory(network, base)
+    for depth in depths:
+        chosen = configure(network, lanes, technology=technology.memories, clock_gating=True,
+                           bank_words=depth)  # fmt: skip
+        area = 0.0
+        for memory in inventory.memories:
+            grain = 8 if memory.ports == 1 else memory.width_bits
+            width = grain * -(-memory.width_bits // grain)
+            built = ram_composition(
+                technology.memories, width=width, depth=memory.depth, grain=grain,
+                ports=memory.ports, bank_words=depth,
+            )  # fmt: skip
+            area += built.area_um2 * 1e-6 if built else 0.0
+        if area <= AREA_LIMIT_MM2 or depth == depths[-1]:
+            return chosen
+    raise AssertionError("the last depth is always taken")

@@ -1,0 +1,57 @@
+"""What ``spikeforge power --method gate`` does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spikeforge.errors import MismatchError, SpikeforgeError
+
+__all__ = ["run_gate"]
+
+
+def run_gate(
+    network: Path, liberty: Path | None, data: Path | None, images: int | None, lanes: int | None,
+    clock_mhz: float | None, technology: str, bank_words: int | None,
+    images_per_second: float | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Estimate a network on a technology's cells, and print or emit what was found.
+
+    Raises:
+        SpikeforgeError: For bad input, or a tool that fails.
+        MismatchError: If netlist, RTL and reference differ.
+    """
+    from deploy.power.gate.banks import gate_config
+    from deploy.power.gate.estimate import gate_estimate
+    from deploy.power.gate.screen import block_table, gate_table
+    from deploy.power.gate.technology import load_kit, technology_named
+    from spikeforge.cli.common import emit, test_images
+    from spikeforge.cli.sections import accuracy_section, network_section, rtl_section, versions
+    from spikeforge.netfile import load_network
+    from spikeforge.progress import console
+
+    if images_per_second is not None and not images_per_second > 0:
+        raise SpikeforgeError(f"--images-per-second must be above 0, not {images_per_second:g}")
+    chosen = technology_named(technology)
+    loaded = load_network(network)
+    kit = load_kit(chosen, liberty)
+    config = gate_config(loaded, chosen, lanes, bank_words)
+    pictures = test_images(loaded, data, images)
+    found = gate_estimate(loaded, config, kit, pictures.levels, clock_mhz)
+    report, simulation = found.report, found.simulation
+    record: dict[str, object] = {
+        "schema": 1,
+        "network": network_section(loaded, config),
+        "dataset": pictures.describe(),
+        "accuracy": accuracy_section(loaded, simulation, pictures.labels),
+        **rtl_section(simulation),
+        **report.to_json(),
+        "versions": versions(),
+    }
+    emit(record, as_json, gate_table(report, images_per_second))
+    if not as_json:
+        console.print(block_table(report))
+    for note in (*report.notes, *report.unknown):
+        console.print(f"- {note}", style="dim", soft_wrap=True, markup=False)
+    console.print(f"Netlist, SAIF and logs: {found.folder}", style="dim", soft_wrap=True)
+    if simulation.message:
+        raise MismatchError(simulation.message)
