@@ -15,6 +15,7 @@ from deploy.power.gate.cells import StateKind
 from deploy.power.gate.clock_tree import clock_net_energies
 from deploy.power.gate.equality import check_equal
 from deploy.power.gate.measure import Meter, Spent
+from deploy.power.gate.memories import memory_notes, add_memory_cells
 from deploy.power.gate.netlist import Netlist, read_netlist
 from deploy.power.gate.record import NetlistRun, build_netlist_model, run_images
 from deploy.power.gate.result import GateReport
@@ -25,7 +26,8 @@ from deploy.power.gate.timing import Timing, analyze_timing
 from deploy.power.gate.waves import clock_nets
 from deploy.power.sram_leakage import SRAM_LEAKAGE_SOURCE, sram_leakage_uw
 from hw.config import HardwareConfig
-from hw.memory.sg13g2 import MACROS, sg13g2_models
+from hw.memory.sg13g2 import MACROS
+from hw.ram import ram_verilog
 from hw.verilog import TOP, generate_verilog
 from sim.simulate import Simulation, simulate
 from spikeforge.cache import cache_folder
@@ -86,6 +88,7 @@ def gate_estimate(
             path = synthesize_netlist(verilog, kit, 1e3 / aim, folder)
             (folder / "whole").touch()
         netlist = read_netlist(path, TOP, "clk")
+        add_memory_cells(kit, netlist)
         slew = kit.technology.slew_ns
         with progress("Analyze the timing", None):
             timing = analyze_timing(
@@ -93,7 +96,7 @@ def gate_estimate(
             )
         clock = _clock(clock_mhz, timing)
         model = build_netlist_model(
-            netlist, kit.library, sg13g2_models(verilog), network, config, folder
+            netlist, kit.library, ram_verilog(verilog), network, config, folder
         )
     meter = Meter(netlist, kit, timing)
     run = run_images(model, netlist, network, config, levels, meter.add)
@@ -133,6 +136,8 @@ def _report(
     memories = {n for n, s in states.items() if s is not None and s.kind is StateKind.MEMORY}
     scale = run.interval_cycles / spent.cycles
     bits = {cell.name: cell.width * cell.depth for same in MACROS.values() for cell in same}
+    bits |= {one.cell: one.parameters["WIDTH"] * one.parameters["DEPTH"]
+             for one in netlist.instances if one.parameters}  # fmt: skip
     area = {
         kind: sum(n * library.cell(name).area_um2 for name, n in counts.items()
                   if (name in memories) == (kind == "memories")) * 1e-6
@@ -158,7 +163,7 @@ def _report(
         clock_buffers=sum(one.buffers for one in tree.values()), area_mm2=area,
         sources=tuple(f"{one.file} (SHA-256 {one.sha256[:12]})" for one in library.files
                       if one.file in used),
-        notes=(*_NOTES, *kit.notes, SRAM_LEAKAGE_SOURCE),
+        notes=(*_NOTES, *kit.notes, *memory_notes(kit), SRAM_LEAKAGE_SOURCE),
         unknown=tuple(f"leakage of {name} is not stated" for name in sorted(spent.unknown_leakage)
                       if name not in memories),
     )  # fmt: skip

@@ -204,10 +204,15 @@ class CellLibrary:
                     "files of one corner"
                 )
         self.files = tuple(files)
+        self._added: dict[str, Cell] = {}
         self._where = {name: one for one in files for name in one.spans}
 
     def __contains__(self, name: str) -> bool:
         return name in self._where
+
+    def add(self, cell: Cell) -> None:
+        """Add a cell that no file has."""
+        self._added[cell.name] = cell
 
     @property
     def names(self) -> list[str]:
@@ -225,6 +230,8 @@ class CellLibrary:
         Raises:
             SpikeforgeError: If no file has it.
         """
+        if name in self._added:
+            return self._added[name]
         if name not in self._where:
             raise SpikeforgeError(
                 f"{self.files[0].file}: has no cell {name}{nearest(name, self._where)}"

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from spikeforge.errors import SpikeforgeError
 
-__all__ = ["ONE", "ZERO", "Instance", "Netlist", "read_netlist"]
+__all__ = ["MEMORY", "ONE", "ZERO", "Instance", "Netlist", "read_netlist"]
 
+MEMORY = "spikeforge_ram"
+"""A memory that no macros were found for."""
 ZERO, ONE = 0, 1
 """Nets of the constants; Yosys numbers real ones from 2."""
 _CONSTANTS = {"0": ZERO, "1": ONE, "x": ZERO, "z": ZERO}
@@ -28,12 +30,14 @@ class Instance:
         block: The part of the hierarchy that it came from, such as ``hidden1.fire``.
         cell: Name of the library cell.
         nets: Net of each pin; bits of a bus by ``NAME[3]``.
+        parameters: Of a generic memory.
     """
 
     name: str
     block: str
     cell: str
     nets: Mapping[str, int]
+    parameters: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +97,12 @@ def read_netlist(path: Path, top: str, clock: str) -> Netlist:
             else:
                 nets |= {f"{pin}[{n}]": _net(bit) for n, bit in enumerate(bits)}
         highest = max(highest, *nets.values())
-        instances.append(Instance(name, _block(name), cell["type"], nets))
+        kind, parameters = cell["type"], {}
+        if kind == MEMORY:
+            parameters = {key: int(bits, 2) for key, bits in cell["parameters"].items()
+                          if set(bits) <= {"0", "1"} and key != "INIT"}  # fmt: skip
+            kind = f"{MEMORY}_{parameters['WIDTH']}x{parameters['DEPTH']}"
+        instances.append(Instance(name, _block(name), kind, nets, parameters))
     names: dict[int, str] = {}
     for name, net in module["netnames"].items():
         for n, bit in enumerate(net["bits"]):

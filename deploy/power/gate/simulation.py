@@ -14,7 +14,7 @@ from importlib.resources import files
 
 from deploy.power.gate.cells import Cell, State, StateKind
 from deploy.power.gate.library import CellLibrary
-from deploy.power.gate.netlist import ONE, ZERO, Instance, Netlist
+from deploy.power.gate.netlist import MEMORY, ONE, ZERO, Instance, Netlist
 from hw.interface import Interface
 from spikeforge.errors import SpikeforgeError
 
@@ -144,7 +144,10 @@ def _memory(number: int, instance: Instance) -> str:
         found = _BUS.match(pin)
         pins.setdefault(found[1] if found else pin, []).append(net)
     connected = ", ".join(f".{pin}({_joined(nets)})" for pin, nets in pins.items())
-    return f"{instance.cell} memory{number} ({connected});"
+    if not instance.parameters:
+        return f"{instance.cell} memory{number} ({connected});"
+    chosen = ", ".join(f".{name}({value})" for name, value in instance.parameters.items())
+    return f"{MEMORY} #({chosen}) memory{number} ({connected});"
 
 
 def harness_source(netlist: Netlist, outside: Interface) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from deploy.bitstream.tools import synthesize
 from deploy.power.gate.cells import Cell
+from deploy.power.gate.memories import LEAST_BITS
+from deploy.power.gate.netlist import MEMORY
 from deploy.power.gate.technology import Kit
 from deploy.power.liberty import unpacked_text
 from hw.verilog import TOP
@@ -46,7 +48,8 @@ def synthesize_netlist(verilog: str, kit: Kit, period_ns: float, folder: Path) -
         f"(* blackbox *)\n{found[0]}\nendmodule\n" for found in _MACRO.finditer(verilog)
     )
     write_atomically(folder / "black_boxes.v", stubs)
-    write_atomically(folder / "accelerator.v", _GATE.sub("", verilog))
+    text = _memories_apart(_GATE.sub("", verilog), kit)
+    write_atomically(folder / "accelerator.v", text)
     write_atomically(folder / "clock_gate.v", clock_gate_map(kit))
     load = 4 * max(pin.capacitance_pf for pin in kit.library.cell(kit.technology.driver).inputs)
     write_atomically(
@@ -57,6 +60,27 @@ def synthesize_netlist(verilog: str, kit: Kit, period_ns: float, folder: Path) -
     with progress("Synthesize to library cells", None):
         synthesize(folder, "synthesis.ys")
     return folder / "netlist.json"
+
+
+def _memories_apart(verilog: str, kit: Kit) -> str:
+    """Generic memories that stay memories, as black boxes; the others become flip-flops."""
+    begin = verilog.index(f"module {MEMORY} #(")
+    end = verilog.index("endmodule", begin) + len("endmodule\n")
+    module = verilog[begin:end]
+    rest = verilog[:begin] + verilog[end:]
+
+    def choose(found: re.Match[str]) -> str:
+        size = [int(re.search(rf"\.{name}\(32'd(\d+)\)", found[0])[1])  # type: ignore[index]
+                for name in ("WIDTH", "DEPTH")]  # fmt: skip
+        keeps = kit.technology.stand_in is not None and size[0] * size[1] >= LEAST_BITS
+        return found[0] if keeps else found[0].replace(MEMORY, _SMALL, 1)
+
+    rest = re.sub(rf"\b{MEMORY} #\(.*?\n  \)", choose, rest, flags=re.DOTALL)
+    head = module[: module.index(");\n", module.index(") (")) + 3]
+    return rest + module.replace(MEMORY, _SMALL) + f"(* blackbox *)\n{head}endmodule\n"
+
+
+_SMALL = "spikeforge_registers"
 
 
 def _load_unit(kit: Kit) -> float:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from deploy.power.gate.cells import Cell, StateKind
 from deploy.power.gate.library import CellFile, CellLibrary, WireLoad, read_cells
@@ -14,6 +15,15 @@ from hw.memory.technology import Technology
 from spikeforge.errors import SpikeforgeError, nearest
 
 __all__ = ["TECHNOLOGIES", "GateTechnology", "Kit", "load_kit", "technology_named"]
+
+
+class StandInNode(NamedTuple):
+    """Where CACTI's figures come from, and where they go."""
+
+    cacti_nm: int
+    cacti_volts: float
+    node_nm: int
+    volts: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +39,7 @@ class GateTechnology:
         wire_load: Model of the library for nets; None: wires as heavy as the pins they reach.
         slew_ns: Of clocks and inputs.
         folders: Where PDK managers keep the files, below their root.
-        memory_note: What stands in for memory macros, where there are none.
+        stand_in: Node and supply that memories without macros are scaled to, from CACTI's node.
     """
 
     name: str
@@ -42,13 +52,8 @@ class GateTechnology:
     wire_load: str | None
     slew_ns: float
     folders: tuple[str, ...] = ()
-    memory_note: str = ""
+    stand_in: StandInNode | None = None
 
-
-_STAND_IN = (
-    "no memory macros with power tables: memories above 2,048 bits are counted by CACTI 7 "
-    "(see the report's notes), smaller ones are flip-flops"
-)
 
 TECHNOLOGIES = {
     one.name: one for one in (
@@ -63,17 +68,20 @@ TECHNOLOGIES = {
             name="sky130hd", title="SkyWater SKY130, 130 nm, high-density cells",
             cells=("sky130_fd_sc_hd__tt_025C_1v80.lib",), driver="sky130_fd_sc_hd__buf_2",
             buffer="sky130_fd_sc_hd__clkbuf_8", wire_load="Small", slew_ns=0.1,
-            folders=("sky130A/libs.ref/sky130_fd_sc_hd/lib",), memory_note=_STAND_IN,
+            folders=("sky130A/libs.ref/sky130_fd_sc_hd/lib",),
+            stand_in=StandInNode(65, 1.0, 130, 1.8),
         ),
         GateTechnology(
             name="asap7", title="ASAP7, predictive 7 nm, RVT cells",
             cells=("asap7sc7p5t_*_RVT_TT_nldm*.lib",), driver="BUFx2_ASAP7_75t_R",
-            buffer="BUFx8_ASAP7_75t_R", wire_load=None, slew_ns=0.02, memory_note=_STAND_IN,
+            buffer="BUFx8_ASAP7_75t_R", wire_load=None, slew_ns=0.02,
+            stand_in=StandInNode(22, 0.9, 7, 0.7),
         ),
         GateTechnology(
             name="osu018", title="OSU 180 nm cells (Debian's qflow-tech-osu018)",
             cells=("osu018_stdcells.lib",), driver="BUFX2", buffer="CLKBUF1", wire_load=None,
-            slew_ns=0.2, memory_note=_STAND_IN,
+            slew_ns=0.2,
+            stand_in=StandInNode(65, 1.0, 180, 1.8),
         ),
     )
 }  # fmt: skip
