@@ -83,7 +83,7 @@ def _script(names: Iterable[str]) -> str:
         f"read_verilog -sv -lib {BLACK_BOXES}",
         *(f"read_verilog -sv -defer -noautowire {name}" for name in names),
         f"hierarchy -check -top {TOP}", "proc -norom", "flatten -noscopeinfo", "opt_clean -purge",
-        "memory -nomap", "opt_clean -purge", "check -assert", "write_json elaborated.json",
+        "memory_collect", "opt_clean -purge", "check -assert", "write_json elaborated.json",
     ]  # fmt: skip
     return "\n".join(steps) + "\n"
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 import re
+from pathlib import Path
 
 import pytest
 
 from deploy.asic.design import asic_config, design_files
 from deploy.asic.handoff import check_verilog
 from deploy.asic.pdk import pdk_named
+from deploy.bitstream.tools import synthesize
 from spikeforge.errors import SpikeforgeError
 
 
@@ -57,3 +61,29 @@ def test_a_fault_is_found_and_named(design, fault, tmp_path):
     with pytest.raises(SpikeforgeError, match=f"the written Verilog {said}") as caught:
         check_verilog({**files, name: text}, tmp_path, pdk)
     assert str(tmp_path) not in str(caught.value)
+
+
+@pytest.mark.skipif(
+    "SPIKEFORGE_LIBERTY" not in os.environ,
+    reason="set SPIKEFORGE_LIBERTY to the folder with the Liberty files of IHP SG13G2",
+)
+def test_the_kits_own_liberty_files_have_every_cell_and_pin(design, tmp_path):
+    """As flows read the design: cells and macros from the kit, not from our empty modules."""
+    _, files = design
+    wanted = set(re.findall(r"RM_IHPSG13_\w+_bist", files[CORE])) | {"sg13g2_stdcell"}
+    steps = []
+    for name in sorted(wanted):
+        (packed,) = Path(os.environ["SPIKEFORGE_LIBERTY"]).glob(f"{name}_typ_1p20V_25C.lib*")
+        raw = packed.read_bytes()
+        (tmp_path / f"{name}.lib").write_bytes(
+            gzip.decompress(raw) if ".gz" in packed.name else raw
+        )
+        steps.append(f"read_liberty -lib -ignore_miss_dir {name}.lib")
+    for number, text in enumerate(files.values()):
+        (tmp_path / f"{number}.v").write_text(text)
+        steps.append(f"read_verilog -sv -defer -noautowire {number}.v")
+    steps += ["hierarchy -check -top spikeforge_chip", "proc", "flatten", "check -assert"]
+    (tmp_path / "kit.ys").write_text("\n".join(steps))
+    synthesize(tmp_path, "kit.ys")
+    assert len(wanted) > 2
+    assert "Warning: Resizing cell port" not in (tmp_path / "yosys.log").read_text()
