@@ -18,7 +18,7 @@ from spikeforge.files import write_atomically
 from spikeforge.network import Network
 from spikeforge.progress import progress
 
-__all__ = ["TOP", "generate_rtlil", "generate_verilog", "write_rtl"]
+__all__ = ["TOP", "generate_modules", "generate_rtlil", "generate_verilog", "write_rtl"]
 
 TOP = "accelerator"
 # Record fields of no bits: Verilog would take their declaration for two bits.
@@ -26,7 +26,16 @@ _EMPTY_WIRE = re.compile(r"^  wire \[-1:0\] \S+ ?;\n", re.MULTILINE)
 
 
 def generate_verilog(network: Network, config: HardwareConfig) -> str:
-    """Verilog of the accelerator, with the network's name and architecture hash at its head."""
+    """Verilog of the accelerator and of all that it names: it can be simulated as it is."""
+    text = generate_modules(network, config)
+    return text + "\n" + ram_verilog(text) + gating_verilog(text)
+
+
+def generate_modules(network: Network, config: HardwareConfig) -> str:
+    """Verilog of the accelerator, with the network's name and architecture hash at its head.
+
+    Memories, macros and clock-gating cells are instances without their modules.
+    """
     accelerator = Accelerator(network, config)
     # The Yosys that comes with Amaranth from PyPI, not whatever the machine has.
     os.environ["AMARANTH_USE_YOSYS"] = "builtin"
@@ -39,7 +48,7 @@ def generate_verilog(network: Network, config: HardwareConfig) -> str:
     architecture = architecture_hash(network, config)
     head = f"// Spikeforge accelerator for {network.name}: {_choices(config)}\n"
     head += f"// Architecture {architecture}\n"
-    return head + _with_hash(text, architecture) + "\n" + ram_verilog(text) + gating_verilog(text)
+    return head + _with_hash(text, architecture)
 
 
 def generate_rtlil(network: Network, config: HardwareConfig) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import tempfile
 from pathlib import Path
 
 from spikeforge.errors import SpikeforgeError
 
-__all__ = ["explain_os_error", "prepare_folder", "write_atomically"]
+__all__ = ["explain_os_error", "file_sha256", "prepare_folder", "write_atomically"]
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
@@ -50,6 +51,12 @@ def prepare_folder(path: Path) -> Path:
     except OSError as error:
         raise SpikeforgeError(explain_os_error(path, error)) from None
     return path
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def explain_os_error(path: Path | str, error: OSError) -> str:

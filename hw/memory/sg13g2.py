@@ -16,7 +16,9 @@ from amaranth import ClockSignal, Instance, Module, Mux, Signal
 from hw.memory.banks import Access, add_banks, add_write_buffer, bit_mask
 from hw.memory.composition import Cell, Composition, compose
 
-__all__ = ["MACROS", "add_sg13g2", "sg13g2_composition", "sg13g2_models"]
+__all__ = [
+    "MACROS", "add_sg13g2", "sg13g2_black_boxes", "sg13g2_composition", "sg13g2_models",
+]  # fmt: skip
 
 _PREFIX = "RM_IHPSG13_"
 # Ports, depth, width, the c of the name, area in um2.
@@ -107,30 +109,48 @@ def _instance(cell: Cell, ports: tuple[Access, ...], out: Signal) -> Instance:
 
 def sg13g2_models(verilog: str) -> str:
     """Simulation models of the macros that a text has instances of."""
-    used = sorted(set(re.findall(rf"{_PREFIX}[12]P_\w+", verilog)))
+    used = _used(verilog)
     if not used:
         return ""
-    cells = {cell.name: (cell, ports) for ports, same in MACROS.items() for cell in same}
-    shells = [_shell(*cells[name]) for name in used]
     cores = files("hw.memory").joinpath("sg13g2.v").read_text()
-    return "`ifndef SYNTHESIS\n" + cores + "".join(shells) + "`endif\n"
+    return "`ifndef SYNTHESIS\n" + cores + "".join(_shell(*each) for each in used) + "`endif\n"
 
 
-def _shell(cell: Cell, ports: int) -> str:
-    """A macro's own name and ports around the common model."""
+def sg13g2_black_boxes(verilog: str) -> str:
+    """Empty modules with the ports of the macros that a text has instances of."""
+    return "".join(f"{_head(*each)}endmodule\n" for each in _used(verilog))
+
+
+def _used(verilog: str) -> list[tuple[Cell, int]]:
+    """The macros that a text names, and how many ports each has."""
+    names = set(re.findall(rf"{_PREFIX}[12]P_\w+", verilog))
+    cells = {cell.name: (cell, ports) for ports, same in MACROS.items() for cell in same}
+    return [cells[name] for name in sorted(names)]
+
+
+def _head(cell: Cell, ports: int) -> str:
+    """A macro's module up to the end of its ports, which are the PDK's."""
     address, data = cell.depth.bit_length() - 2, cell.width - 1
-    declared, connected = [], []
+    declared = []
     for letter in "AB"[:ports]:
         for bist in ("", "BIST_"):
             pins = [("CLK", 0), ("MEN", 0), ("REN", 0), ("WEN", 0), ("ADDR", address),
                     ("DIN", data), ("BM", data), ("EN" if bist else "DLY", 0)]  # fmt: skip
             declared += [f"    input wire [{top}:0] {letter}_{bist}{pin}" for pin, top in pins]
         declared.append(f"    output wire [{data}:0] {letter}_DOUT")
+    return f"\nmodule {cell.name} (\n" + ",\n".join(declared) + "\n);\n"
+
+
+def _shell(cell: Cell, ports: int) -> str:
+    """A macro's own name and ports around the common model."""
+    connected = []
+    for letter in "AB"[:ports]:
         for pin in ("CLK", "MEN", "REN", "WEN", "ADDR", "DIN", "BM", "DOUT"):
             inner = pin.lower() if ports == 1 else f"{letter.lower()}_{pin.lower()}"
             connected.append(f"      .{inner}({letter}_{pin})")
+    width, address = cell.width, cell.depth.bit_length() - 1
     return (
-        f"\nmodule {cell.name} (\n" + ",\n".join(declared) + "\n);\n"
-        f"  spikeforge_macro_{ports}p #(.WIDTH({cell.width}), .ADDRESS({address + 1})) model (\n"
+        _head(cell, ports)
+        + f"  spikeforge_macro_{ports}p #(.WIDTH({width}), .ADDRESS({address})) model (\n"
         + ",\n".join(connected) + "\n  );\nendmodule\n"
     )  # fmt: skip

@@ -13,7 +13,7 @@ __all__ = ["app"]
 
 _COMMANDS = (
     "run", "train", "rtl", "verify", "simulate", "power", "compare", "models", "classify",
-    "inspect", "report", "bitstream", "host", "board", "doctor",
+    "inspect", "report", "bitstream", "asic", "host", "board", "doctor",
 )  # fmt: skip
 
 

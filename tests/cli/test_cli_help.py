@@ -11,7 +11,7 @@ import pytest
 from spikeforge import __version__
 
 COMMANDS = ["run", "train", "rtl", "verify", "simulate", "power", "compare", "models", "classify",
-            "inspect", "report", "bitstream", "host", "board", "doctor"]  # fmt: skip
+            "inspect", "report", "bitstream", "asic", "host", "board", "doctor"]  # fmt: skip
 OPTIONS = {
     "run": "--recipe --data --out --images --cocotb-images --lanes --clock-mhz --technology --seed",
     "train": "--data --out --seed",
@@ -25,6 +25,7 @@ OPTIONS = {
     "inspect": "",
     "report": "",
     "bitstream": "--board --out --lanes --clock-mhz --seed --baud --prove --data --images",
+    "asic": "--pdk --out --lanes --clock-mhz",
     "host": "",
     "board": "--board --lanes --clock-mhz --baud --link --flash",
     "doctor": "",

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from spikeforge.errors import SpikeforgeError
-from spikeforge.files import explain_os_error, prepare_folder, write_atomically
+from spikeforge.files import explain_os_error, file_sha256, prepare_folder, write_atomically
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -98,3 +98,10 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_work(tmp_path, mo
 
 def test_a_full_disk_is_told_alike_everywhere():
     assert explain_os_error("x", FULL).startswith("x: the disk is full")
+
+
+def test_a_files_sha256_is_that_of_its_bytes(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"abc")
+    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert file_sha256(path) == known
