@@ -58,7 +58,7 @@ def energy_factor(node_nm: int, volts: float) -> float:
     below = max(node for node in _FACTORS if node < node_nm)
     share = math.log(node_nm / below) / math.log(above / below)
     low, high = energy_factor(below, volts), energy_factor(above, volts)
-    return low ** (1 - share) * high**share
+    return float(low ** (1 - share) * high**share)
 
 
 def stand_in(width_bits: int, depth: int, node_nm: int) -> StandIn:

@@ -170,8 +170,7 @@ def reading_file(file: str) -> Iterator[None]:
     ) as error:
         reason = " ".join(str(error).split())[:120] or "nothing there"
         raise SpikeforgeError(
-            f"{file}: a table or attribute is missing or no number ({reason}); "
-            "fetch the file again"
+            f"{file}: a table or attribute is missing or no number ({reason}); fetch the file again"
         ) from None
 
 

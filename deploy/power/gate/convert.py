@@ -196,9 +196,9 @@ def _range(name: str) -> range:
 def _state(group: Any, pins: dict[str, Pin]) -> State | None:
     """How the cell keeps a bit, if it does."""
     if group.get_groups("memory"):
-        clock = next(name for name in ("A_CLK", "clk0", "CLK") if name in pins)
+        port = next(name for name in ("A_CLK", "clk0", "CLK") if name in pins)
         nothing = Expression("0")
-        return State(kind=StateKind.MEMORY, clock=Expression("pin", clock), data=nothing)
+        return State(kind=StateKind.MEMORY, clock=Expression("pin", port), data=nothing)
     if attribute(group, "clock_gating_integrated_cell"):
         return _clock_gate(pins, str(attribute(group, "clock_gating_integrated_cell")))
     for kind, clock, data in (("ff", "clocked_on", "next_state"), ("latch", "enable", "data_in")):
@@ -208,7 +208,8 @@ def _state(group: Any, pins: dict[str, Pin]) -> State | None:
             if stated[0] is None or stated[1] is None:
                 continue
             found = [parse_expression(text) if text else None for text in stated]
-            assert found[0] is not None and found[1] is not None
+            assert found[0] is not None
+            assert found[1] is not None
             return State(
                 kind=StateKind.FLIP_FLOP if kind == "ff" else StateKind.LATCH,
                 names=(names[0], names[1] if len(names) > 1 else ""), clock=found[0],

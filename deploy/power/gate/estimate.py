@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
@@ -15,7 +16,7 @@ from deploy.power.gate.cells import StateKind
 from deploy.power.gate.clock_tree import clock_net_energies
 from deploy.power.gate.equality import check_equal
 from deploy.power.gate.measure import Meter, Spent
-from deploy.power.gate.memories import memory_notes, add_memory_cells
+from deploy.power.gate.memories import add_memory_cells, memory_notes
 from deploy.power.gate.netlist import Netlist, read_netlist
 from deploy.power.gate.record import NetlistRun, build_netlist_model, run_images
 from deploy.power.gate.result import GateReport
@@ -145,8 +146,14 @@ def _report(
     }  # fmt: skip
     tree = clock_net_energies(netlist, kit, list(clock_nets(netlist, library)))
     used = {library.cell(name).file for name in counts}
-    static = {memory: {block: value / spent.cycles for (block, own), value
-                       in spent.leakage_nw.items() if own is memory} for memory in (False, True)}
+    static = {
+        memory: {
+            block: value / spent.cycles
+            for (block, own), value in spent.leakage_nw.items()
+            if own is memory
+        }
+        for memory in (False, True)
+    }
     return GateReport(
         technology=kit.technology.name, title=kit.technology.title,
         corner=library.files[0].corner, voltage_v=library.voltage_v,

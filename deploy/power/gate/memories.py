@@ -11,7 +11,7 @@ from deploy.power.gate.netlist import MEMORY, Netlist
 from deploy.power.gate.table import Table
 from deploy.power.gate.technology import Kit, StandInNode
 
-__all__ = ["LEAST_BITS", "memory_notes", "add_memory_cells"]
+__all__ = ["LEAST_BITS", "add_memory_cells", "memory_notes"]
 
 LEAST_BITS = 2048
 """Smaller memories become flip-flops."""
@@ -24,7 +24,9 @@ def add_memory_cells(kit: Kit, netlist: Netlist) -> None:
         found = _NAME.match(name)
         if found and kit.technology.stand_in is not None:
             pins = netlist.instances[numbers[0]].nets
-            kit.library.add(_cell(name, int(found[1]), int(found[2]), pins, kit.technology.stand_in))
+            kit.library.add(
+                _cell(name, int(found[1]), int(found[2]), pins, kit.technology.stand_in)
+            )
 
 
 def memory_notes(kit: Kit) -> tuple[str, ...]:

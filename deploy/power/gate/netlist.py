@@ -80,7 +80,8 @@ def read_netlist(path: Path, top: str, clock: str) -> Netlist:
         SpikeforgeError: If a port is driven in both directions.
     """
     module = json.loads(path.read_text())["modules"][top]
-    inputs, outputs = {}, {}
+    inputs: dict[str, tuple[int, ...]] = {}
+    outputs: dict[str, tuple[int, ...]] = {}
     highest = ONE
     for name, port in module["ports"].items():
         bits = tuple(_net(bit) for bit in port["bits"])

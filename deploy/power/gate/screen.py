@@ -22,7 +22,7 @@ def gate_table(report: GateReport, images_per_second: float | None = None) -> Ta
     low, high = report.memory_leakage_uw
     path = report.path[-1].through if report.path else "nothing"
     rows = [
-        ("energy an image", _span(report.energy_uj, "uJ"), "dynamic, and leakage over the interval"),
+        ("energy an image", _span(report.energy_uj, "uJ"), "dynamic, and leakage meanwhile"),
         ("  dynamic", f"{report.dynamic_uj:.4g} uJ", "tables of the cells, activity of the run"),
         ("power back to back", _span(report.total_mw, "mW"), "energy over interval"),
         ("time of one image", f"{report.latency_ms * 1e3:.4g} us", "cycles of the RTL"),
@@ -31,12 +31,13 @@ def gate_table(report: GateReport, images_per_second: float | None = None) -> Ta
          f"{path}"),
         ("leakage of logic", f"{sum(report.logic_static_nw.values()) * 1e-3:.4g} uW",
          "the library's, by the states of the run"),
-        ("leakage of memories", f"{low:.3g} to {high:.3g} uW", "a range, see below; the files state "
-         f"{sum(report.memory_static_nw.values()) * 1e-3:.3g} uW"),
+        ("leakage of memories", f"{low:.3g} to {high:.3g} uW", "a range, see below; the files "
+         f"state {sum(report.memory_static_nw.values()) * 1e-3:.3g} uW"),
         ("cells", f"{sum(report.cells.values()):,}", f"{report.flip_flops:,} flip-flops, "
          f"{report.clock_buffers} clock buffers estimated"),
-        ("area", f"{sum(report.area_mm2.values()):.3f} mm2", f"logic {report.area_mm2['logic']:.3f}, "
-         f"memories {report.area_mm2['memories']:.3f}; no routing"),
+        ("area", f"{sum(report.area_mm2.values()):.3f} mm2",
+         f"logic {report.area_mm2['logic']:.3f}, memories {report.area_mm2['memories']:.3f}; no "
+         "routing"),
     ]  # fmt: skip
     if images_per_second is not None:
         dynamic, logic, memory = report.at_rate(images_per_second)

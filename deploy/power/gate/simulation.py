@@ -9,10 +9,10 @@ of clocks are 0 there; what they do follows from their enables (:mod:`deploy.pow
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
 
-from deploy.power.gate.cells import Cell, State, StateKind
+from deploy.power.gate.cells import Cell, Pin, State, StateKind
 from deploy.power.gate.library import CellLibrary
 from deploy.power.gate.netlist import MEMORY, ONE, ZERO, Instance, Netlist
 from hw.interface import Interface
@@ -63,13 +63,19 @@ def _joined(nets: Sequence[int]) -> str:
 def _held(instance: Instance, library: CellLibrary) -> Iterator[int]:
     """Nets that are a variable: the bit that a flip-flop or latch keeps, if a pin shows it."""
     cell = library.cell(instance.cell)
-    if cell.state is None or cell.state.kind not in (StateKind.FLIP_FLOP, StateKind.LATCH):
-        return
-    for pin in cell.outputs:
-        shows = pin.function is not None and pin.function.pin == cell.state.names[0]
+    if cell.state is not None and cell.state.kind in (StateKind.FLIP_FLOP, StateKind.LATCH):
+        shown = _shown(instance, cell.outputs, cell.state)
+        if shown is not None:
+            yield shown
+
+
+def _shown(instance: Instance, outputs: Sequence[Pin], state: State) -> int | None:
+    """The net that shows the kept bit as it is."""
+    for pin in outputs:
+        shows = pin.function is not None and pin.function.pin == state.names[0]
         if shows and pin.name in instance.nets:
-            yield instance.nets[pin.name]
-            return
+            return instance.nets[pin.name]
+    return None
 
 
 def _statements(number: int, instance: Instance, cell: Cell) -> Iterator[str]:
@@ -90,7 +96,7 @@ def _statements(number: int, instance: Instance, cell: Cell) -> Iterator[str]:
         yield f"assign n{instance.nets[outputs[0].name]} = {clock} & {bit};"
         return
     if cell.state is not None:
-        shown = next(iter(_shown(instance, cell)), None)
+        shown = _shown(instance, cell.outputs, cell.state)
         if shown is None:
             yield f"reg {bit} = 0;"
         else:
@@ -109,17 +115,7 @@ def _statements(number: int, instance: Instance, cell: Cell) -> Iterator[str]:
             yield f"assign n{instance.nets[pin.name]} = {pin.function.verilog(inner)};"
 
 
-def _shown(instance: Instance, cell: Cell) -> Iterator[int]:
-    assert cell.state is not None
-    for pin in cell.outputs:
-        if pin.function is not None and pin.function.pin == cell.state.names[0]:
-            if pin.name in instance.nets:
-                yield instance.nets[pin.name]
-                return
-
-
-def _sequential(state: State, bit: str, name: object) -> str:
-    assert callable(name)
+def _sequential(state: State, bit: str, name: Callable[[str], str]) -> str:
     clock, data = state.clock.verilog(name), state.data.verilog(name)
     forced = [(one.verilog(name), value) for one, value in ((state.clear, 0), (state.preset, 1))
               if one is not None]  # fmt: skip

@@ -56,7 +56,9 @@ def synthesize_netlist(verilog: str, kit: Kit, period_ns: float, folder: Path) -
         folder / "abc.constr",
         f"set_driving_cell {kit.technology.driver}\nset_load {load * _load_unit(kit):.6g}\n",
     )
-    write_atomically(folder / "synthesis.ys", _script(verilog, liberties, period_ns, _register_gating(kit)))
+    write_atomically(
+        folder / "synthesis.ys", _script(verilog, liberties, period_ns, _register_gating(kit))
+    )
     with progress("Synthesize to library cells", None):
         synthesize(folder, "synthesis.ys")
     return folder / "netlist.json"

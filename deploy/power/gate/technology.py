@@ -62,7 +62,8 @@ TECHNOLOGIES = {
             cells=("sg13g2_stdcell_typ_*.lib",), macros=("RM_IHPSG13_*_typ_*.lib",),
             memories=Technology.SG13G2, driver="sg13g2_buf_2", buffer="sg13g2_buf_8",
             wire_load="30k", slew_ns=0.174,
-            folders=("ihp-sg13g2/libs.ref/sg13g2_stdcell/lib", "ihp-sg13g2/libs.ref/sg13g2_sram/lib"),
+            folders=("ihp-sg13g2/libs.ref/sg13g2_stdcell/lib",
+                     "ihp-sg13g2/libs.ref/sg13g2_sram/lib"),
         ),
         GateTechnology(
             name="sky130hd", title="SkyWater SKY130, 130 nm, high-density cells",

@@ -8,16 +8,16 @@ inputs, and end with the setup time of flip-flops, memories and clock gates, or 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.power.gate.cells import Cell, Pin, StateKind, TimingArc
+from deploy.power.gate.cells import Cell, Pin, TimingArc
 from deploy.power.gate.library import CellLibrary, WireLoad
 from deploy.power.gate.netlist import ONE, ZERO, Instance, Netlist
+from deploy.power.gate.waves import clock_nets
 from spikeforge.errors import SpikeforgeError
 
 __all__ = ["PathPoint", "Timing", "analyze_timing"]
@@ -104,6 +104,7 @@ class _Analysis:
         input_slew: float,
     ):  # fmt: skip
         self.netlist, self.library, self.clock_slew = netlist, library, clock_slew
+        self.clocks = clock_nets(netlist, library)
         self.cells = [library.cell(one.cell) for one in netlist.instances]
         self.nets = [_Net() for _ in range(netlist.net_count)]
         for number, (instance, cell) in enumerate(zip(netlist.instances, self.cells, strict=True)):
@@ -126,6 +127,8 @@ class _Analysis:
                 self.nets[net].driver = (number, name)
 
     def run(self) -> Timing:
+        for net in self.clocks:
+            self.nets[net].slew = [self.clock_slew, self.clock_slew]
         for number, cell in enumerate(self.cells):
             if _starts(cell):
                 self._drive(number, cell)
@@ -133,7 +136,8 @@ class _Analysis:
             self._drive(number, self.cells[number])
         worst, ends = self._worst()
         over = sum(
-            1 for net in self.nets if net.driver is not None
+            1 for number, net in enumerate(self.nets)
+            if net.driver is not None and number not in self.clocks
             and 0 < self.cells[net.driver[0]].pins[net.driver[1]].most_load_pf < net.load
         )  # fmt: skip
         return Timing(
@@ -177,17 +181,13 @@ class _Analysis:
         instance = self.netlist.instances[number]
         for pin in cell.outputs:
             net = instance.nets.get(pin.name)
-            if net is None:
+            if net is None or net in self.clocks:  # the clock is ideal
                 continue
-            first = True
             for arc in pin.timing:
                 if arc.related in instance.nets and _counts(arc, cell):
-                    self._through(number, cell, instance.nets[arc.related], net, arc, first)
-                    first = False
+                    self._through(number, cell, instance.nets[arc.related], net, arc)
 
-    def _through(
-        self, number: int, cell: Cell, before: int, net: int, arc: TimingArc, first: bool
-    ) -> None:
+    def _through(self, number: int, cell: Cell, before: int, net: int, arc: TimingArc) -> None:
         """One arc: which edge of the input makes which of the output, and when."""
         target, origin = self.nets[net], self.nets[before]
         clocked = _starts(cell)
@@ -266,8 +266,6 @@ def _counts(arc: TimingArc, cell: Cell) -> bool:
     """Arcs from the clock, of cells that keep a bit; of others all that are no constraint."""
     if cell.state is None:
         return arc.kind.startswith("combinational")
-    if cell.state.kind is StateKind.CLOCK_GATE:
-        return False  # the clock is ideal
     return arc.kind in ("rising_edge", "combinational")
 
 

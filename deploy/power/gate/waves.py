@@ -20,7 +20,8 @@ _WORD = 64
 
 def count(words: Words) -> NDArray[np.int64]:
     """Bits that are 1, over the last axis."""
-    return np.bitwise_count(words).sum(axis=-1, dtype=np.int64)
+    found: NDArray[np.int64] = np.bitwise_count(words).sum(axis=-1, dtype=np.int64)
+    return found
 
 
 def clock_nets(netlist: Netlist, library: CellLibrary) -> dict[int, tuple[int, int]]:
@@ -110,11 +111,13 @@ class Waves:
 
     def before(self, nets: Sequence[int] | NDArray[np.int64]) -> Words:
         """Values before each edge, shape (nets, words)."""
-        return self._before[np.asarray(nets)]
+        found: Words = self._before[np.asarray(nets)]
+        return found
 
     def after(self, nets: Sequence[int] | NDArray[np.int64]) -> Words:
         """Values that have settled after each edge."""
-        return self._after[np.asarray(nets)]
+        found: Words = self._after[np.asarray(nets)]
+        return found
 
     def pulses(self, nets: Sequence[int] | NDArray[np.int64]) -> Words:
         """Pulses of clock nets; of another net none."""

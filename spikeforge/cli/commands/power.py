@@ -26,8 +26,8 @@ __all__ = ["command"]
 @network_argument
 @click.option("--method", type=click.Choice(["event", "gate", "fpga"]), default="event",
               show_default=True,
-              help="Counts times a profile's energies; a synthesized netlist and its cells' tables; "
-              "or a placed design times measured currents.")  # fmt: skip
+              help="Counts times a profile's energies; a synthesized netlist and its cells' "
+              "tables; or a placed design times measured currents.")  # fmt: skip
 @click.option("--liberty", type=click.Path(path_type=Path), metavar="DIR",
               help="Method gate: folder of the technology's Liberty files. Default: where ciel, "
               "volare or PDK_ROOT keep them.")  # fmt: skip
@@ -82,7 +82,9 @@ def _check_options(context: click.Context, method: str) -> None:
     """Refuse what belongs to other methods."""
     for name in sorted(set().union(*_TAKES.values()) - _TAKES[method]):
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            others = " or ".join(f"--method {other}" for other, own in _TAKES.items() if name in own)
+            others = " or ".join(
+                f"--method {other}" for other, own in _TAKES.items() if name in own
+            )
             raise SpikeforgeError(
                 f"--{name.replace('_', '-')} belongs to {others}; leave it out"
                 + (": a bitstream has its own" if method == "fpga" else " or choose that method")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,7 +23,9 @@ def waves_of(netlist, library, rows_of, values):
 
 def energy(netlist, library, waves, number=0, slew=0.0, load=0.0):
     one = netlist.instances[number]
-    at = Electrical(load_pf=np.full(netlist.net_count, load), slew_ns=np.full(netlist.net_count, slew))
+    at = Electrical(
+        load_pf=np.full(netlist.net_count, load), slew_ns=np.full(netlist.net_count, slew)
+    )
     return float(internal_energy_pj(library.cell(one.cell), [one], waves, at)[0])
 
 
@@ -30,7 +34,9 @@ def test_edges_of_an_inverter(library, make_netlist, rows_of):
     waves = waves_of(netlist, library, rows_of, {3: "0110100", 4: "1001011"})
     # Y falls twice, rises twice (the last cycle has no next one).
     assert energy(netlist, library, waves) == pytest.approx(2 * 0.010 + 2 * 0.002)
-    assert energy(netlist, library, waves, slew=1.0, load=0.1) == pytest.approx(2 * 0.040 + 2 * 0.002)
+    assert energy(netlist, library, waves, slew=1.0, load=0.1) == pytest.approx(
+        2 * 0.040 + 2 * 0.002
+    )
 
 
 def test_an_output_takes_the_tables_of_the_inputs_that_moved(library, make_netlist, rows_of):
@@ -97,7 +103,7 @@ def test_changes_are_counted_over_word_borders(library_bits, seed):
     for cycle, bit in enumerate(bits):
         rows[3, cycle // 64] |= np.uint64(bit << (cycle % 64))
     waves = Waves(rows, len(bits), netlist, None, {2: (2, -1)})
-    changes = sum(a != b for a, b in zip(bits, bits[1:], strict=False))
+    changes = sum(a != b for a, b in itertools.pairwise(bits))
     assert waves.toggles()[3] == changes
     assert waves.high()[3] == sum(bits[:-1])
     assert waves.cycles == len(bits) - 1
@@ -156,8 +162,10 @@ def test_twenty_cells_by_hand(kit, make_netlist, rows_of):
     # Inverters: load 0.01 pF of the next and 0.001 of wire; 0.010 + 0.2 * load/0.1... at slew 0.5
     # behind the first (transition 0.5), 0.2 behind the flip-flop.
     load = 0.011
+
     def inverter_rise(slew, load):
         return 0.010 + 0.010 * slew + (0.020 + 0.0 * slew) * load / 0.1
+
     # Even inverters rise when the flip-flop falls.
     inverters = 0.0
     for n in range(10):
@@ -200,7 +208,8 @@ def test_timing_of_the_chain_by_hand(kit, make_netlist):
         return at + (0.2 if edge else 0.3) + (0.3 if edge else 0.4)  # NAND by A, setup
 
     assert timing.period_ns == pytest.approx(max(through(True), through(False)))
-    assert timing.path[0].through == "u0 (TDFF)" and timing.path[-1].through == "u19/D"
+    assert timing.path[0].through == "u0 (TDFF)"
+    assert timing.path[-1].through == "u19/D"
     assert len(timing.path) == 1 + 10 + 6 + 1 + 1
     assert timing.overloaded == 0
 

