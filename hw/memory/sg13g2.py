@@ -42,6 +42,8 @@ MACROS: dict[int, tuple[Cell, ...]] = {
 }  # fmt: skip
 """Macros by their number of ports."""
 
+_SHALLOW, _SMALL_UM2 = 256, 0.5e6
+"""Words of macros whose reads cost least, and the area that they may always take for it."""
 _BIT_AREA_UM2 = 48.9888 + 18.144
 """A bit of a memory made of flip-flops: sg13g2_dfrbpq_1, and sg13g2_mux2_1 to read it."""
 
@@ -52,7 +54,7 @@ def sg13g2_composition(
     """Macros for a memory, or nothing where flip-flops are smaller (or only they can do it).
 
     Shallow macros take more area and less energy: ``bank_words`` is the depth of the deepest to
-    use, as far as there are any.
+    use, as far as there are any; a memory that is small anyway gets the shallowest then.
     """
     if ports == 2 and grain != width:
         return None  # the write buffer holds whole words
@@ -60,6 +62,10 @@ def sg13g2_composition(
     most = max(bank_words or 0, min(cell.depth for cell in cells))
     shallow = [cell for cell in cells if bank_words is None or cell.depth <= most]
     found = compose(width, depth, shallow)
+    if bank_words is not None:
+        least = [cell for cell in cells if cell.depth <= _SHALLOW]
+        other = compose(width, depth, least)
+        found = other if other.area_um2 <= _SMALL_UM2 else found
     return found if found.area_um2 < width * depth * _BIT_AREA_UM2 else None
 
 

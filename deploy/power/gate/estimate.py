@@ -62,7 +62,7 @@ class GateRun:
 
 def gate_estimate(
     network: Network, config: HardwareConfig, kit: Kit, levels: NDArray[np.uint8],
-    clock_mhz: float | None = None,
+    clock_mhz: float | None = None, *, register_gating: bool = True,
 ) -> GateRun:  # fmt: skip
     """Estimate energy and power of a network on a technology's cells.
 
@@ -72,6 +72,7 @@ def gate_estimate(
         kit: The technology.
         levels: Encoded images, shape (B, inputs).
         clock_mhz: The clock; None: 100 MHz, or what timing allows, rounded down to 5 MHz.
+        register_gating: Registers with a common enable get a clock gate.
 
     Raises:
         SpikeforgeError: If there is no image, the clock is beyond what timing allows, or a tool
@@ -82,11 +83,13 @@ def gate_estimate(
         raise SpikeforgeError("--images must be at least 1, not 0")
     verilog = generate_verilog(network, config)
     aim = clock_mhz or _DEFAULT_MHZ
-    folder = _folder(verilog, kit, aim)
+    folder = _folder(verilog, kit, aim, register_gating)
     with FileLock(f"{folder}.lock"):
         path = folder / "netlist.json"
         if not (folder / "whole").exists():
-            path = synthesize_netlist(verilog, kit, 1e3 / aim, folder)
+            path = synthesize_netlist(
+                verilog, kit, 1e3 / aim, folder, register_gating=register_gating
+            )
             (folder / "whole").touch()
         netlist = read_netlist(path, TOP, "clk")
         add_memory_cells(kit, netlist)
@@ -108,9 +111,9 @@ def gate_estimate(
     return GateRun(report=report, simulation=simulation, folder=folder)
 
 
-def _folder(verilog: str, kit: Kit, aim_mhz: float) -> Path:
+def _folder(verilog: str, kit: Kit, aim_mhz: float, register_gating: bool) -> Path:
     parts = [verilog, [one.sha256 for one in kit.library.files], kit.technology.name, aim_mhz,
-             _METHOD_VERSION, version("pyosys")]  # fmt: skip
+             register_gating, _METHOD_VERSION, version("pyosys")]  # fmt: skip
     name = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
     return cache_folder("netlists") / name
 

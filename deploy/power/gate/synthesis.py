@@ -26,7 +26,9 @@ _CHECKS = re.compile(r"\b((?:probe|tap)_\w+)")
 _ICG = "(* blackbox *)\nmodule spikeforge_icg(input clk, input enable, output gated);\nendmodule\n"
 
 
-def synthesize_netlist(verilog: str, kit: Kit, period_ns: float, folder: Path) -> Path:
+def synthesize_netlist(
+    verilog: str, kit: Kit, period_ns: float, folder: Path, *, register_gating: bool = True
+) -> Path:
     """Synthesize; returns the netlist as JSON, which stays in the folder.
 
     Args:
@@ -34,11 +36,13 @@ def synthesize_netlist(verilog: str, kit: Kit, period_ns: float, folder: Path) -
         kit: The library.
         period_ns: Clock period that ABC aims at.
         folder: Where to work.
+        register_gating: Registers with a common enable get a clock gate.
 
     Raises:
         SpikeforgeError: If Yosys fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    gating = _register_gating(kit) if register_gating else []
     liberties = []
     for number, path in enumerate(kit.paths):
         name = f"cells{number}.lib"
@@ -56,9 +60,7 @@ def synthesize_netlist(verilog: str, kit: Kit, period_ns: float, folder: Path) -
         folder / "abc.constr",
         f"set_driving_cell {kit.technology.driver}\nset_load {load * _load_unit(kit):.6g}\n",
     )
-    write_atomically(
-        folder / "synthesis.ys", _script(verilog, liberties, period_ns, _register_gating(kit))
-    )
+    write_atomically(folder / "synthesis.ys", _script(verilog, liberties, period_ns, gating))
     with progress("Synthesize to library cells", None):
         synthesize(folder, "synthesis.ys")
     return folder / "netlist.json"
