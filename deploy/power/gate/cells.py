@@ -114,6 +114,8 @@ class Cell:
         leakage_nw: Where no state's own is stated; None: not stated at all, or stated as zero.
         leakage_when: Static power in states, in nW.
         may_be_used: Synthesis may choose it.
+        slew_span: Share of the supply that its file's transitions cover, over its derating: what
+            one file calls 1 ns another may call 1.3.
     """
 
     name: str
@@ -124,6 +126,7 @@ class Cell:
     leakage_nw: float | None
     leakage_when: tuple[tuple[Expression, float], ...]
     may_be_used: bool
+    slew_span: float = 1.0
 
     @property
     def inputs(self) -> list[Pin]:

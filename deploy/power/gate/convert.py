@@ -26,12 +26,14 @@ class Scale:
     Attributes:
         time_ns, cap_pf, leakage_nw: Of one unit of the file.
         voltage_v: Supply; an energy unit is capacitance times voltage unit squared.
+        slew_span: Of :class:`deploy.power.gate.cells.Cell`.
     """
 
     time_ns: float
     cap_pf: float
     leakage_nw: float
     voltage_v: float
+    slew_span: float = 1.0
 
 
 def cell_from_group(group: Any, library: Any, scale: Scale, file: str) -> Cell:
@@ -48,7 +50,7 @@ def cell_from_group(group: Any, library: Any, scale: Scale, file: str) -> Cell:
         return Cell(
             name=name, file=file, area_um2=float(attribute(group, "area") or 0), pins=pins,
             state=_state(group, pins), leakage_nw=leakage, leakage_when=states,
-            may_be_used=attribute(group, "dont_use") != "true",
+            may_be_used=attribute(group, "dont_use") != "true", slew_span=scale.slew_span,
         )  # fmt: skip
 
 

@@ -12,12 +12,13 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from deploy.power.gate.buffering import with_buffers
 from deploy.power.gate.cells import StateKind
 from deploy.power.gate.clock_tree import clock_net_energies
 from deploy.power.gate.equality import check_equal
 from deploy.power.gate.measure import Meter, Spent
 from deploy.power.gate.memories import add_memory_cells, memory_notes
-from deploy.power.gate.netlist import Netlist, read_netlist
+from deploy.power.gate.netlist import Netlist, read_netlist, write_netlist
 from deploy.power.gate.record import NetlistRun, build_netlist_model, run_images
 from deploy.power.gate.result import GateReport
 from deploy.power.gate.saif import write_saif
@@ -39,7 +40,7 @@ from spikeforge.progress import progress
 __all__ = ["GateRun", "gate_estimate"]
 
 _DEFAULT_MHZ = 100.0
-_METHOD_VERSION = 1  # of the netlist's making, for the cache
+_METHOD_VERSION = 2  # of the netlist's making, for the cache
 
 _NOTES = (
     "synthesized by Yosys and ABC, not placed or routed; the clock tree is estimated (20 pins a "
@@ -93,6 +94,8 @@ def gate_estimate(
             (folder / "whole").touch()
         netlist = read_netlist(path, TOP, "clk")
         add_memory_cells(kit, netlist)
+        netlist = with_buffers(netlist, kit)
+        write_netlist(folder / "netlist.v", netlist, TOP)
         slew = kit.technology.slew_ns
         with progress("Analyze the timing", None):
             timing = analyze_timing(

@@ -179,8 +179,21 @@ def _scale(group: Any, path: Path) -> Scale:
         raise SpikeforgeError(f"{path}: nom_voltage must be above 0, not {voltage:g}")
     return Scale(
         time_ns=_TIME_NS[time], cap_pf=float(stated[0]) * _UNIT_PF[stated[1]],
-        leakage_nw=LEAKAGE_NW[leakage], voltage_v=voltage,
+        leakage_nw=LEAKAGE_NW[leakage], voltage_v=voltage, slew_span=_slew_span(group, path),
     )  # fmt: skip
+
+
+def _slew_span(group: Any, path: Path) -> float:
+    """Between the thresholds of a transition, over what the file's numbers are derated by."""
+    low, high = (float(attribute(group, f"slew_{end}_threshold_pct_rise") or default)
+                 for end, default in (("lower", 20.0), ("upper", 80.0)))  # fmt: skip
+    derate = float(attribute(group, "slew_derate_from_library") or 1.0)
+    if not (0 <= low < high <= 100 and derate > 0):
+        raise SpikeforgeError(
+            f"{path}: slew thresholds must rise from 0 to 100 and the derating be above 0, not "
+            f"{low:g}, {high:g} and {derate:g}"
+        )
+    return (high - low) / 100.0 / derate
 
 
 class CellLibrary:

@@ -10,8 +10,9 @@ from functools import cached_property
 from pathlib import Path
 
 from spikeforge.errors import SpikeforgeError
+from spikeforge.files import write_atomically
 
-__all__ = ["MEMORY", "ONE", "ZERO", "Instance", "Netlist", "read_netlist"]
+__all__ = ["MEMORY", "ONE", "ZERO", "Instance", "Netlist", "read_netlist", "write_netlist"]
 
 MEMORY = "spikeforge_ram"
 """A memory that no macros were found for."""
@@ -128,3 +129,30 @@ def _block(name: str) -> str:
         parts.append(part)
     inside = name.startswith("$flatten") or len(parts) > 1
     return ".".join(parts[:2]) if inside and parts else "top"
+
+
+def write_netlist(path: Path, netlist: Netlist, top: str) -> None:
+    """Write a netlist as structural Verilog, for other tools."""
+    ports = [f"  {kind} [{len(nets) - 1}:0] {name}"
+             for kind, found in (("input", netlist.inputs), ("output", netlist.outputs))
+             for name, nets in found.items()]  # fmt: skip
+    lines = [f"module {top} (", ",\n".join(ports), ");"]
+    lines += [f"  wire n{net};" for net in range(netlist.net_count)]
+    lines += [f"  assign n{ZERO} = 1'b0;", f"  assign n{ONE} = 1'b1;"]
+    lines += [f"  assign n{net} = {name}[{bit}];" for name, nets in netlist.inputs.items()
+              for bit, net in enumerate(nets)]  # fmt: skip
+    lines += [f"  assign {name}[{bit}] = n{net};" for name, nets in netlist.outputs.items()
+              for bit, net in enumerate(nets)]  # fmt: skip
+    for number, one in enumerate(netlist.instances):
+        buses: dict[str, list[tuple[int, int]]] = {}
+        for pin, net in one.nets.items():
+            name, _, bit = pin.partition("[")
+            buses.setdefault(name, []).append((int(bit[:-1]) if bit else 0, net))
+        pins = ", ".join(f".{name}({_joined(bits)})" for name, bits in buses.items())
+        lines.append(f"  {one.cell} u{number} ({pins});  // {one.block}: {one.name}")
+    write_atomically(path, "\n".join([*lines, "endmodule", ""]))
+
+
+def _joined(bits: list[tuple[int, int]]) -> str:
+    nets = [f"n{net}" for _, net in sorted(bits, reverse=True)]
+    return nets[0] if len(nets) == 1 else "{" + ", ".join(nets) + "}"

@@ -112,7 +112,6 @@ def _script(verilog: str, liberties: list[str], period_ns: float, gating: list[s
         "flatten",
         "opt_clean -purge",
         "write_json netlist.json",
-        "write_verilog -noattr -noexpr netlist.v",
     ]
     return "\n".join(lines) + "\n"
 

@@ -75,6 +75,7 @@ class _Net:
     load: float = 0.0
     arrival: list[float] = field(default_factory=lambda: [0.0, 0.0])
     slew: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    span: float = 0.0  # of the driver's transitions; 0: whoever reads it
     source: list[tuple[int, int, int] | None] = field(default_factory=lambda: [None, None])
 
 
@@ -125,6 +126,7 @@ class _Analysis:
                 self.nets[net].load += pin.capacitance_pf
             else:
                 self.nets[net].driver = (number, name)
+                self.nets[net].span = cell.slew_span
 
     def run(self) -> Timing:
         for net in self.clocks:
@@ -203,7 +205,7 @@ class _Analysis:
                 else:
                     if before in (ZERO, ONE) or not _causes(arc.sense, cause, edge):
                         continue
-                    at, slew = origin.arrival[cause], origin.slew[cause]
+                    at, slew = origin.arrival[cause], _slew(origin, cause, cell)
                 arrival = at + delay.at(slew, target.load)
                 if target.source[edge] is None or arrival > target.arrival[edge]:
                     target.arrival[edge] = arrival
@@ -225,7 +227,7 @@ class _Analysis:
                 if net is None or net in (ZERO, ONE):
                     continue
                 for edge in range(_EDGES):
-                    setup = self._setup(pin, edge, self.nets[net].slew[edge])
+                    setup = self._setup(pin, edge, _slew(self.nets[net], edge, cell))
                     if setup is not None and self.nets[net].arrival[edge] + setup > worst:
                         worst = self.nets[net].arrival[edge] + setup
                         ends = (net, edge, f"{self.netlist.instances[number].name}/{pin.name}")
@@ -255,6 +257,11 @@ class _Analysis:
             points.append(PathPoint(through, name, one.arrival[at[1]], one.load))
             at = None if _starts(self.cells[number]) else (before, cause)
         return points[::-1]
+
+
+def _slew(net: _Net, edge: int, reader: Cell) -> float:
+    """A transition as the reader's file counts it."""
+    return net.slew[edge] * (reader.slew_span / net.span if net.span else 1.0)
 
 
 def _starts(cell: Cell) -> bool:
