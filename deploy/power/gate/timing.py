@@ -49,6 +49,7 @@ class Timing:
 
     Attributes:
         load_pf, slew_ns: Of every net (transition: mean of rise and fall), shape (nets,).
+        arrival_ns: When every net has settled at the latest, shape (nets,).
         period_ns: The shortest clock period.
         path: The longest path.
         overloaded: Nets whose load is beyond what their driver's library states.
@@ -56,6 +57,7 @@ class Timing:
 
     load_pf: NDArray[np.float64]
     slew_ns: NDArray[np.float64]
+    arrival_ns: NDArray[np.float64]
     period_ns: float
     path: tuple[PathPoint, ...]
     overloaded: int
@@ -145,6 +147,7 @@ class _Analysis:
         return Timing(
             load_pf=np.array([net.load for net in self.nets]),
             slew_ns=np.array([sum(net.slew) / _EDGES for net in self.nets]),
+            arrival_ns=np.array([max(net.arrival) for net in self.nets]),
             period_ns=max(worst, 1e-6), path=tuple(self._path(*ends)), overloaded=over,
         )  # fmt: skip
 
