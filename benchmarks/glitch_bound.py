@@ -158,8 +158,8 @@ def main() -> None:
     settled, swallowed, passed = sums
     console.print(
         f"{', '.join(sorted(blocks))}: {len(glitches.gates)} cells, {options.cycles} cycles; "
-        f"switching of nets settled {settled:.1f} pJ; with inertial delays {swallowed / settled:.2f} "
-        f"times, with transport delays {passed / settled:.2f} times"
+        f"switching of nets settled {settled:.1f} pJ; with inertial delays "
+        f"{swallowed / settled:.2f} times, with transport delays {passed / settled:.2f} times"
     )
 
 

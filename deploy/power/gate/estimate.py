@@ -45,7 +45,7 @@ _METHOD_VERSION = 2  # of the netlist's making, for the cache
 _NOTES = (
     "synthesized by Yosys and ABC, not placed or routed; the clock tree is estimated (20 pins a "
     "buffer), the clock has no skew",
-    "glitches are not in it: nets change at most once a cycle here; docs/power.md bounds them",
+    "glitches are not in it: nets change at most once a cycle here; docs/gate-power.md bounds them",
     "internal energy by the cells' tables under their conditions, at loads and slews of the static "
     "timing analysis; conditions that the run cannot decide count as false",
     "not included: pads, clock source, test logic, loading the weights",

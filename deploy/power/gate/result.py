@@ -8,10 +8,17 @@ from dataclasses import dataclass
 from deploy.power.gate.measure import Kind
 from deploy.power.gate.timing import PathPoint
 from deploy.power.result import Span
+from deploy.power.sram_leakage import sram_leakage_uw
 
-__all__ = ["METHOD", "GateReport"]
+__all__ = ["GLITCHES", "METHOD", "PAPER_RATE", "GateReport"]
 
 METHOD = "gate"
+GLITCHES = (1.2, 4.1)
+"""What glitches add to the switching of nets and logic, as a share of it: a timed simulation of the
+integration block, with inertial and with transport delays (benchmarks/glitch_bound.py)."""
+PAPER_RATE = 1 / 0.04771
+"""Images a second of the accelerator of the STDBP paper: one in 47.71 ms."""
+_CEILING_UW = 50.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +80,21 @@ class GateReport:
     def dynamic_uj(self) -> float:
         """Dynamic energy of an image, back to back."""
         return sum(self.energy_pj.values()) * 1e-6
+
+    @property
+    def glitches_uj(self) -> Span:
+        """What glitches may add to an image (both ends of ``GLITCHES``)."""
+        kinds = self.by_kind()
+        settled = (kinds.get(Kind.NETS, 0.0) + kinds.get(Kind.LOGIC, 0.0)) * 1e-6
+        return GLITCHES[0] * settled, GLITCHES[1] * settled
+
+    @property
+    def crossing_uw_per_kb(self) -> float:
+        """Leakage of memories at which 50 uW are passed at the rate of the STDBP accelerator."""
+        dynamic, logic, _ = self.at_rate(PAPER_RATE)
+        low, _ = self.memory_leakage_uw
+        kilobytes = low / sram_leakage_uw(8 * 1024)[0]
+        return (_CEILING_UW - (dynamic + logic) * 1e3) / kilobytes if kilobytes else float("inf")
 
     @property
     def static_mw(self) -> Span:
@@ -138,6 +160,7 @@ class GateReport:
                            for name, pj in self.by_block().items()},
             },
             "energy_uj": {"low": low, "high": high},
+            "glitches_uj": dict(zip(("low", "high"), self.glitches_uj, strict=True)),
             "memory": {"macros": {name: n for name, n in self.cells.items() if self._macro(name)},
                        "area_mm2": self.area_mm2["memories"]},
             "gate": {
