@@ -106,7 +106,10 @@ class HardwareConfig:
     @property
     def platform(self) -> BuildPlatform:
         """What memories are made of, for ``elaborate``."""
-        return BuildPlatform(memory_technology=self.technology, bank_words=self.bank_words)
+        return BuildPlatform(
+            memory_technology=self.technology, bank_words=self.bank_words,
+            clock_gating=self.clock_gating,
+        )  # fmt: skip
 
     def identity(self) -> dict[str, object]:
         """The part of the configuration that is baked into the RTL, for its hash."""

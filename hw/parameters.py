@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Module, Signal
+from amaranth import Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.gating import add_gated
 from hw.loader import load_bus
 from hw.ram import Ram
 from hw.section import Section
@@ -21,6 +22,7 @@ class ContentRam(wiring.Component):
     Members:
         bus: In(load_bus). Only bytes of its own section are written.
         re, ra, rd: The read port, as of :class:`hw.ram.Ram`.
+        active: Out(1). It is read or written in this cycle.
     """
 
     def __init__(self, parts: tuple[Section, ...], number: int, init: str):
@@ -35,6 +37,7 @@ class ContentRam(wiring.Component):
                 "re": In(1),
                 "ra": In(len(self._ram.ra)),
                 "rd": Out(part.lanes * part.bits),
+                "active": Out(1),
             }
         )
 
@@ -48,6 +51,7 @@ class ContentRam(wiring.Component):
             ram.re.eq(self.re),
             ram.ra.eq(self.ra),
             self.rd.eq(ram.rd),
+            self.active.eq(self.re | mine),
         ]
         with m.If(mine):
             m.d.comb += [
@@ -83,7 +87,11 @@ class Parameters(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.content = ram = self._ram
+        ram = self._ram
+        if getattr(platform, "clock_gating", False):
+            add_gated(m, "content", ram, active=ram.active, clear=Const(0))
+        else:
+            m.submodules.content = ram
         wiring.connect(m, wiring.flipped(self.bus), ram.bus)
         group = Signal(range(max(2, self._depth)))
         following = Signal.like(group)

@@ -32,10 +32,13 @@ class BuildPlatform:
         memory_technology: Technology of all memories. A board's platform may carry the same
             attribute; without one, memories are generic.
         bank_words: Words of the deepest macro to use; None: whatever is smallest.
+        clock_gating: Memories of parameters get a clock gate of their own: they are flip-flops in
+            an ASIC, and used once a group.
     """
 
     memory_technology: Technology = Technology.GENERIC
     bank_words: int | None = None
+    clock_gating: bool = False
 
 
 def technology_of(platform: Any) -> Technology:
