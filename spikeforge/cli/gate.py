@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spikeforge.errors import MismatchError, SpikeforgeError
+from spikeforge.errors import MismatchError
 
 __all__ = ["run_gate"]
 
@@ -24,13 +24,14 @@ def run_gate(
     from deploy.power.gate.estimate import gate_estimate
     from deploy.power.gate.screen import block_table, gate_table
     from deploy.power.gate.technology import load_kit, technology_named
+    from deploy.power.operating import check_rate
     from spikeforge.cli.common import emit, test_images
     from spikeforge.cli.sections import accuracy_section, network_section, rtl_section, versions
     from spikeforge.netfile import load_network
     from spikeforge.progress import console
 
-    if images_per_second is not None and not images_per_second > 0:
-        raise SpikeforgeError(f"--images-per-second must be above 0, not {images_per_second:g}")
+    if images_per_second is not None:
+        check_rate(images_per_second)
     chosen = technology_named(technology)
     loaded = load_network(network)
     kit = load_kit(chosen, liberty)

@@ -17,6 +17,7 @@ from spikeforge.cli.common import (
     technology_option,
 )
 from spikeforge.cli.gate import run_gate
+from spikeforge.cli.operating import find_points, point_table
 from spikeforge.errors import MismatchError, SpikeforgeError
 
 __all__ = ["command"]
@@ -37,8 +38,8 @@ __all__ = ["command"]
 @click.option("--bitstream", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Method fpga: folder that 'spikeforge bitstream' wrote.")  # fmt: skip
 @click.option("--images-per-second", type=float, metavar="F",
-              help="Power at this rate too: fpga, the clock runs on between images; gate, it "
-              "stops. Default: back to back.")  # fmt: skip
+              help="Power at this rate: event, of several lanes, the best one marked; fpga, the "
+              "clock runs on between images; gate, it stops. Default: back to back.")  # fmt: skip
 @data_option
 @images_option("Test images to count activity on. Default: all.")
 @lanes_option
@@ -68,11 +69,11 @@ def command(
         run_gate(network, liberty, data, images, lanes, clock_mhz, technology, bank_words,
                  images_per_second, as_json)  # fmt: skip
     else:
-        _event(network, data, images, lanes, clock_mhz, technology, as_json)
+        _event(network, data, images, lanes, clock_mhz, technology, images_per_second, as_json)
 
 
 _TAKES = {
-    "event": {"lanes", "clock_mhz", "technology"},
+    "event": {"lanes", "clock_mhz", "technology", "images_per_second"},
     "gate": {"lanes", "clock_mhz", "technology", "liberty", "bank_words", "images_per_second"},
     "fpga": {"bitstream", "images_per_second"},
 }
@@ -148,10 +149,11 @@ def _fpga(
 
 def _event(
     network: Path, data: Path | None, images: int | None, lanes: int | None,
-    clock_mhz: float | None, technology: str, as_json: bool,
+    clock_mhz: float | None, technology: str, images_per_second: float | None, as_json: bool,
 ) -> None:  # fmt: skip
     from deploy.power import estimate, load_profile
     from deploy.power.event import check_clock
+    from deploy.power.operating import check_rate
     from deploy.report import summary_table
     from hw.census import take_inventory
     from hw.config import configure
@@ -168,6 +170,8 @@ def _event(
     from spikeforge.netfile import load_network
     from spikeforge.progress import console
 
+    if images_per_second is not None:
+        check_rate(images_per_second)
     profile = load_profile(technology)
     clock = check_clock(profile, clock_mhz)
     loaded = load_network(network)
@@ -185,7 +189,12 @@ def _event(
         "workload": workload(loaded, found.trace),
         "versions": versions(),
     }
-    emit(record, as_json, summary_table(record))
+    points = None
+    if images_per_second is not None:
+        points = find_points(loaded, chosen, profile, clock, images_per_second)
+        record["operating_points"] = [point.to_json() for point in points]
+    emit(record, as_json, summary_table(record) if points is None else
+         point_table(points, images_per_second or 0.0))  # fmt: skip
     for note in power.notes:
         console.print(f"- {note}", style="dim", soft_wrap=True, markup=False)
     if found.message:

@@ -114,10 +114,12 @@ def refusal(*args: object) -> str:
 def test_options_of_the_other_method_are_refused(tmp_path: Path) -> None:
     for option, value in (("--lanes", 8), ("--clock-mhz", 3), ("--technology", "ihp-sg13g2")):
         said = refusal("--method", "fpga", "--bitstream", tmp_path, option, value)
-        assert said == f"{option} belongs to --method event; leave it out: a bitstream has its own"
-    for option, value in (("--bitstream", tmp_path), ("--images-per-second", 5)):
-        said = refusal(option, value)
-        assert said == f"{option} belongs to --method fpga; leave it out or choose that method"
+        assert said == (
+            f"{option} belongs to --method event or --method gate; leave it out: a bitstream has "
+            "its own"
+        )
+    said = refusal("--bitstream", tmp_path)
+    assert said == "--bitstream belongs to --method fpga; leave it out or choose that method"
 
 
 def test_the_method_needs_a_bitstream_and_one_of_this_network(tmp_path: Path) -> None:
