@@ -62,10 +62,20 @@ def energy_factor(node_nm: int, volts: float) -> float:
 
 
 def stand_in(width_bits: int, depth: int, node_nm: int) -> StandIn:
-    """A memory at one of CACTI's nodes (65, 32, 22): between sizes along the logarithm.
+    """A memory at one of CACTI's nodes (65, 32, 22), or between: along the logarithm, as sizes are.
 
     Sizes below the smallest (1 kB) count as that one, so that energies are never below it.
     """
+    nodes = sorted(int(name) for name in _table())
+    if node_nm not in nodes:
+        below = max(node for node in nodes if node < node_nm)
+        above = min(node for node in nodes if node > node_nm)
+        share = math.log(node_nm / below) / math.log(above / below)
+        ends = (stand_in(width_bits, depth, below), stand_in(width_bits, depth, above))
+        return StandIn(*(
+            low ** (1 - share) * high**share
+            for low, high in zip(*(vars(end).values() for end in ends), strict=True)
+        ))  # fmt: skip
     columns = -(-width_bits // _WORD_BITS)
     size = max(depth * _WORD_BITS // 8, 1)
     table = _table()[str(node_nm)]

@@ -11,14 +11,19 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from deploy.power.operations import OperationEnergies
 from deploy.power.profile import Macro, Profile
+from deploy.power.result import BlockPower, PowerReport
 from hw.config import HardwareConfig
 from hw.inventory import Inventory, Memory
 from hw.memory.composition import Composition
 from hw.ram import ram_composition
 from sim.activity import Activity
 
-__all__ = ["CLOCK", "FittedEnergies", "block_features", "macro_energies_pj", "predict"]
+__all__ = [
+    "CLOCK", "FittedEnergies", "block_features", "composition_of", "fitted_estimate",
+    "macro_energies_pj", "predict",
+]  # fmt: skip
 
 CLOCK = "flip-flop cycle"
 _MUX = "macro bit"
@@ -38,10 +43,17 @@ class FittedEnergies:
     pj: Mapping[str, float]
 
     def to_toml(self, errors: Mapping[str, float], fitted: int, judged: int) -> str:
-        """As the table ``[fitted]`` of a profile."""
+        """As a profile on top of another one."""
         lines = [
+            "# Written by: python benchmarks/fit_event_profile.py --liberty DIR --out FILE",
+            'base = "ihp-sg13g2"',
+            'name = "ihp-sg13g2-fitted"',
+            'title = "IHP SG13G2, 130 nm, open PDK; energies fitted to gate level"',
+            f'error = "against gate level on {judged} networks not in the fit of {fitted}: total '
+            f"within {errors['total']:.1%}, logic within {errors['logic']:.1%}, blocks above 2 % "
+            f'within {errors["block"]:.1%}; the gate level itself has no place and route"',
+            "",
             "[fitted]",
-            f"# by {fitted} networks at gate level; judged on {judged} others",
             f"error_total = {errors['total']:.4f}",
             f"error_logic = {errors['logic']:.4f}",
             f"error_block = {errors['block']:.4f}",
@@ -74,7 +86,7 @@ def block_features(
     for memory in inventory.memories:
         reads = activity.reads_per_image[memory.name]
         writes = activity.writes_per_image.get(memory.name, 0.0)
-        built = _composition(memory, config)
+        built = composition_of(memory, config)
         place = _place(memory, inventory)
         if built is None:
             bits = memory.width_bits * memory.depth
@@ -95,7 +107,8 @@ def _place(memory: Memory, inventory: Inventory) -> str:
     return memory.block
 
 
-def _composition(memory: Memory, config: HardwareConfig) -> Composition | None:
+def composition_of(memory: Memory, config: HardwareConfig) -> Composition | None:
+    """Macros that a memory is built of; nothing where it is flip-flops."""
     grain = 8 if memory.ports == 1 else memory.width_bits
     width = grain * -(-memory.width_bits // grain)
     return ram_composition(
@@ -126,3 +139,73 @@ def predict(
         for block, row in features.items()
     }
     return logic, dict(macros)
+
+
+def fitted_estimate(
+    inventory: Inventory, activity: Activity, config: HardwareConfig, profile: Profile,
+    clock_mhz: float,
+) -> PowerReport:  # fmt: skip
+    """The event method's report with fitted energies, on the memories that the hardware has.
+
+    Args:
+        inventory: The design, with gated clocks.
+        activity: What it did.
+        config: Its hardware, with the technology's macros.
+        profile: With fitted energies.
+        clock_mhz: The clock.
+    """
+    assert profile.fitted is not None
+    features, macros = block_features(inventory, activity, config, profile)
+    energies = FittedEnergies(profile.fitted.pj)
+    logic, _ = predict(features, macros, energies)
+    operations = OperationEnergies.of(profile)
+    built = {memory: composition_of(memory, config) for memory in inventory.memories}
+    known = {macro.name: macro for macro in profile.macros}
+    static: defaultdict[str, float] = defaultdict(float)
+    each = operations.flip_flop_leakage_nw + operations.logic_leakage_nw
+    for block in inventory.blocks:
+        static[block.name] += block.flip_flops * each
+    memory_nw = 0.0
+    for memory, found in built.items():
+        if found is None:
+            leaks = memory.width_bits * memory.depth * each
+        else:
+            stated = [(known[name].leakage, count) for name, count in found.count().items()]
+            leaks = sum(one.value * count for one, count in stated if one is not None)
+            memory_nw += leaks
+        static[_place(memory, inventory)] += leaks
+    idle = energies.pj.get(CLOCK, 0.0)
+    names = dict.fromkeys([*logic, *macros, *static])
+    used = {name for found in built.values() if found for name in found.count()}
+    others = set(known) - used
+    return PowerReport(
+        technology=profile.name, corner=profile.operating.corner,
+        voltage_v=profile.operating.voltage.value,
+        temperature_c=profile.operating.temperature.value, clock_mhz=clock_mhz,
+        interval_cycles=activity.interval_cycles, latency_cycles=activity.latency_cycles,
+        images=activity.images,
+        blocks={name: BlockPower(dynamic_pj=logic.get(name, 0.0) + macros.get(name, 0.0),
+                                 static_nw=static.get(name, 0.0)) for name in names},
+        memory_static_nw=memory_nw,
+        clock_pj_per_cycle=idle * sum(block.flip_flops for block in inventory.blocks),
+        memory_macros={memory.name: _spelled(found, memory) for memory, found in built.items()},
+        memory_area_mm2=sum(found.area_um2 for found in built.values() if found) * 1e-6,
+        sources=tuple(
+            f"{source.file} (SHA-256 {source.sha256[:12]})" for source in profile.sources
+            if not any(source.file.startswith(name) for name in others)
+        ),
+        error=profile.error,
+        notes=(
+            "energies of operations and of clocks are fitted to gate-level runs with gated clocks",
+            "memories are those of the RTL: the shallowest macros within 8 mm2",
+            "not included: glitches, place and route, pads, host link, clock source, loading",
+            *profile.notes,
+        ),
+        unknown=(),
+    )  # fmt: skip
+
+
+def _spelled(found: Composition | None, memory: Memory) -> str:
+    if found is None:
+        return f"{memory.width_bits * memory.depth} flip-flops"
+    return " + ".join(f"{count} x {name}" for name, count in found.count().items())

@@ -29,7 +29,7 @@ from spikeforge.errors import SpikeforgeError, nearest
 from spikeforge.validation import StrictModel, parse
 
 __all__ = [
-    "Assumptions", "Cell", "Clock", "FlipFlop", "Logic", "Macro", "Operating", "Profile",
+    "Assumptions", "Cell", "Clock", "Fitted", "FlipFlop", "Logic", "Macro", "Operating", "Profile",
     "SourceFile", "Wire", "load_profile", "profile_names",
 ]  # fmt: skip
 
@@ -161,11 +161,27 @@ class SourceFile(StrictModel):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+class Fitted(StrictModel):
+    """Energies that were fitted to gate-level runs (benchmarks/fit_event_profile.py).
+
+    Attributes:
+        error_total, error_logic, error_block: Largest relative errors on networks that were not in
+            the fit: of the total, of all but macros, and of a block above 2 % of the total.
+        pj: Energy of a bit of each kind of operation, of a flip-flop and cycle, ...
+    """
+
+    error_total: float = Field(ge=0)
+    error_logic: float = Field(ge=0)
+    error_block: float = Field(ge=0)
+    pj: dict[str, Annotated[float, Field(ge=0)]] = Field(max_length=50)
+
+
 class Profile(StrictModel):
     """A technology, as the event method needs it.
 
     ``error`` says how far estimates have been found off; ``notes`` are remarks on the numbers that
-    every report repeats.
+    every report repeats. A profile with a ``base`` has that one's numbers, and energies fitted to
+    gate level on top.
     """
 
     schema_version: Literal[1]
@@ -180,6 +196,8 @@ class Profile(StrictModel):
     logic: Logic
     macros: tuple[Macro, ...] = Field(strict=False, max_length=200)
     sources: tuple[SourceFile, ...] = Field(strict=False, min_length=1, max_length=200)
+    base: Text | None = None
+    fitted: Fitted | None = None
 
 
 def profile_names() -> list[str]:
@@ -209,8 +227,7 @@ def load_profile(name_or_path: str | Path) -> Profile:
             f"unknown technology {text!r}{nearest(text, profile_names())}; available: "
             f"{', '.join(profile_names())}, or the path of your own profile ending in .toml"
         )
-    folder = resources.files("deploy.power") / "profiles"
-    return _parse((folder / f"{text}.toml").read_bytes(), f"profile {text}")
+    return _parse(_shipped(text), f"profile {text}")
 
 
 def _read(path: Path) -> bytes:
@@ -228,8 +245,23 @@ def _read(path: Path) -> bytes:
 
 
 def _parse(raw: bytes, where: str) -> Profile:
+    data = _toml(raw, where)
+    base = data.get("base")
+    if base is not None:
+        if base not in profile_names():
+            raise SpikeforgeError(
+                f"{where}: base must be one of {', '.join(profile_names())}, not {base!r}"
+            )
+        data = {**_toml(_shipped(str(base)), f"profile {base}"), **data}
+    return parse(Profile, data, where)
+
+
+def _shipped(name: str) -> bytes:
+    return (resources.files("deploy.power") / "profiles" / f"{name}.toml").read_bytes()
+
+
+def _toml(raw: bytes, where: str) -> dict[str, object]:
     try:
-        data = tomllib.loads(raw.decode())
+        return tomllib.loads(raw.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SpikeforgeError(f"{where}: not a TOML file ({error})") from None
-    return parse(Profile, data, where)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,11 +12,12 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from deploy.power.event_fit import composition_of
 from deploy.power.gate.buffering import with_buffers
 from deploy.power.gate.cells import StateKind
 from deploy.power.gate.clock_tree import clock_net_energies
 from deploy.power.gate.equality import check_equal
-from deploy.power.gate.measure import Meter, Spent
+from deploy.power.gate.measure import Kind, Meter, Spent
 from deploy.power.gate.memories import add_memory_cells, memory_notes
 from deploy.power.gate.netlist import Netlist, read_netlist, write_netlist
 from deploy.power.gate.record import NetlistRun, build_netlist_model, run_images
@@ -26,9 +27,12 @@ from deploy.power.gate.synthesis import synthesize_netlist
 from deploy.power.gate.technology import Kit
 from deploy.power.gate.timing import Timing, analyze_timing
 from deploy.power.gate.waves import clock_nets
+from deploy.power.scaling import SCALED_NODES, ScaledEnergy, scale
 from deploy.power.sram_leakage import SRAM_LEAKAGE_SOURCE, sram_leakage_uw
+from hw.census import take_inventory
 from hw.config import HardwareConfig
 from hw.memory.sg13g2 import MACROS
+from hw.memory.technology import Technology
 from hw.ram import ram_verilog
 from hw.verilog import TOP, generate_verilog
 from sim.simulate import Simulation, simulate
@@ -111,6 +115,7 @@ def gate_estimate(
     check_equal(run, network, config, levels)
     write_saif(folder / "activity.saif", netlist, meter.spent, clock)
     report = _report(kit, netlist, timing, run, simulation, meter.spent, clock, len(levels))
+    report = replace(report, scaled=_scaled(report, network, config, simulation))
     return GateRun(report=report, simulation=simulation, folder=folder)
 
 
@@ -131,6 +136,27 @@ def _clock(asked: float | None, timing: Timing) -> float:
             f"allows, not {asked:g}"
         )
     return asked
+
+
+def _scaled(
+    report: GateReport, network: Network, config: HardwareConfig, simulation: Simulation
+) -> tuple[ScaledEnergy, ...]:
+    """The same design at other nodes, where its memories are macros."""
+    if config.technology is not Technology.SG13G2:
+        return ()
+    activity = simulation.activity
+    accesses = {}
+    for memory in take_inventory(network, config).memories:
+        built = composition_of(memory, config)
+        if built is not None:
+            reads = activity.reads_per_image[memory.name]
+            writes = activity.writes_per_image.get(memory.name, 0.0)
+            accesses[memory.name] = (built, reads, writes)
+    logic_pj = sum(pj for (_, kind), pj in report.energy_pj.items() if kind is not Kind.MEMORIES)
+    return tuple(
+        scale(logic_pj * 1e-6, accesses, node, volts, from_nm=130, from_volts=report.voltage_v)
+        for node, volts in SCALED_NODES
+    )
 
 
 def _report(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from deploy.power.gate.measure import Kind
 from deploy.power.gate.timing import PathPoint
 from deploy.power.result import Span
+from deploy.power.scaling import ScaledEnergy
 from deploy.power.sram_leakage import sram_leakage_uw
 
 __all__ = ["GLITCHES", "METHOD", "PAPER_RATE", "GateReport"]
@@ -40,6 +41,7 @@ class GateReport:
         flip_flops, clock_buffers: Counted, and estimated.
         area_mm2: Cells, and memories (by name of the block kind).
         sources, notes, unknown: What the figures rest on, and what is missing.
+        scaled: The same at other nodes.
     """
 
     technology: str
@@ -65,6 +67,7 @@ class GateReport:
     sources: tuple[str, ...]
     notes: tuple[str, ...]
     unknown: tuple[str, ...]
+    scaled: tuple[ScaledEnergy, ...] = ()
 
     @property
     def interval_us(self) -> float:
@@ -173,6 +176,12 @@ class GateReport:
                 "static_logic_uw": sum(self.logic_static_nw.values()) * 1e-3,
                 "static_memory_stated_uw": sum(self.memory_static_nw.values()) * 1e-3,
                 "static_memory_uw": dict(zip(("low", "high"), self.memory_leakage_uw, strict=True)),
+                "scaled": [
+                    {"node_nm": one.node_nm, "volts": one.volts, "logic_uj": one.logic_uj,
+                     "memory_uj": dict(zip(("low", "high"), one.memory_uj, strict=True)),
+                     "total_uj": dict(zip(("low", "high"), one.total_uj, strict=True))}
+                    for one in self.scaled
+                ],
                 "cells": sum(self.cells.values()),
                 "flip_flops": self.flip_flops,
                 "clock_buffers": self.clock_buffers,

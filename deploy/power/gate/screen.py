@@ -41,6 +41,10 @@ def gate_table(report: GateReport, images_per_second: float | None = None) -> Ta
          f"logic {report.area_mm2['logic']:.3f}, memories {report.area_mm2['memories']:.3f}; no "
          "routing"),
     ]  # fmt: skip
+    rows += [
+        (f"scaled to {one.node_nm} nm, {one.volts:g} V", _span(one.total_uj, "uJ"), one.how)
+        for one in report.scaled
+    ]
     dynamic, logic, _ = report.at_rate(PAPER_RATE)
     rows.append((
         "at one image in 47.71 ms", f"{(dynamic + logic) * 1e3:.4g} uW",

@@ -153,6 +153,9 @@ def _event(
 ) -> None:  # fmt: skip
     from deploy.power import estimate, load_profile
     from deploy.power.event import check_clock
+    from deploy.power.event_fit import fitted_estimate
+    from deploy.power.gate.banks import gate_config
+    from deploy.power.gate.technology import technology_named
     from deploy.power.operating import check_rate
     from deploy.report import summary_table
     from hw.census import take_inventory
@@ -175,10 +178,18 @@ def _event(
     profile = load_profile(technology)
     clock = check_clock(profile, clock_mhz)
     loaded = load_network(network)
-    config = configure(loaded, lanes)
+    fitted = profile.fitted is not None
+    config = (
+        gate_config(loaded, technology_named(profile.base or ""), lanes, None)
+        if fitted else configure(loaded, lanes)
+    )  # fmt: skip
     chosen = test_images(loaded, data, images)
     found = simulate(loaded, config, chosen.levels)
-    power = estimate(take_inventory(loaded, config), found.activity, profile, clock)
+    inventory = take_inventory(loaded, config)
+    power = (
+        fitted_estimate(inventory, found.activity, config, profile, clock)
+        if fitted else estimate(inventory, found.activity, profile, clock)
+    )  # fmt: skip
     record: dict[str, object] = {
         "schema": 1,
         "network": network_section(loaded, config),
