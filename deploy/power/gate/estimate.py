@@ -20,12 +20,13 @@ from deploy.power.gate.equality import check_equal
 from deploy.power.gate.measure import Kind, Meter, Spent
 from deploy.power.gate.memories import add_memory_cells, memory_notes
 from deploy.power.gate.netlist import Netlist, read_netlist, write_netlist
+from deploy.power.gate.path import Timing
 from deploy.power.gate.record import NetlistRun, build_netlist_model, run_images
 from deploy.power.gate.result import GateReport
 from deploy.power.gate.saif import write_saif
 from deploy.power.gate.synthesis import synthesize_netlist
 from deploy.power.gate.technology import Kit
-from deploy.power.gate.timing import Timing, analyze_timing
+from deploy.power.gate.timing import analyze_timing
 from deploy.power.gate.waves import clock_nets
 from deploy.power.scaling import SCALED_NODES, ScaledEnergy, scale
 from deploy.power.sram_leakage import SRAM_LEAKAGE_SOURCE, sram_leakage_uw

@@ -17,45 +17,16 @@ from typing import Any
 
 from deploy.power.gate.cells import Cell
 from deploy.power.gate.convert import Scale, cell_from_group
+from deploy.power.gate.wire import WireLoad
 from deploy.power.liberty import LEAKAGE_NW, attribute, parsed, unpacked_text
 from spikeforge.errors import SpikeforgeError, nearest
 
-__all__ = ["CellFile", "CellLibrary", "WireLoad", "read_cells"]
+__all__ = ["CellFile", "CellLibrary", "read_cells"]
 
 _CELL = re.compile(r"\bcell\s*\(\s*\"?\s*([\w.$]+)\s*\"?\s*\)\s*\{")
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _TIME_NS = {"1ps": 1e-3, "10ps": 1e-2, "100ps": 1e-1, "1ns": 1.0}
 _UNIT_PF = {"pf": 1.0, "ff": 1e-3}
-
-
-@dataclass(frozen=True)
-class WireLoad:
-    """Capacitance of a net by its fan-out.
-
-    Attributes:
-        name: Of the model, and where it comes from.
-        points: Fan-outs and capacitances in pF, ascending.
-        slope_pf: For each further sink.
-    """
-
-    name: str
-    points: tuple[tuple[int, float], ...]
-    slope_pf: float
-
-    def at(self, fan_out: int) -> float:
-        """Capacitance in pF."""
-        if fan_out <= 0 or not self.points:
-            return max(fan_out, 0) * self.slope_pf
-        last, most = self.points[-1]
-        if fan_out >= last:
-            return most + (fan_out - last) * self.slope_pf
-        before = (0, 0.0)
-        for at, value in self.points:
-            if fan_out <= at:
-                share = (fan_out - before[0]) / (at - before[0])
-                return before[1] + share * (value - before[1])
-            before = (at, value)
-        raise AssertionError("the last point is beyond every fan-out here")
 
 
 @dataclass

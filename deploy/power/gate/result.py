@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deploy.power.gate.measure import Kind
-from deploy.power.gate.timing import PathPoint
+from deploy.power.gate.path import PathPoint
 from deploy.power.result import Span
 from deploy.power.scaling import ScaledEnergy
 from deploy.power.sram_leakage import sram_leakage_uw

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deploy.power.gate.cells import Cell, StateKind
-from deploy.power.gate.library import CellFile, CellLibrary, WireLoad, read_cells
+from deploy.power.gate.library import CellFile, CellLibrary, read_cells
+from deploy.power.gate.wire import WireLoad
 from hw.memory.technology import Technology
 from spikeforge.errors import SpikeforgeError, nearest
 
