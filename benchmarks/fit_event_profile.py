@@ -62,11 +62,13 @@ class Case:
 
 FIT = (
     Case(8, (48,), 7, 4), Case(16, (96,), 15, 6), Case(64, (64,), 15, 2),
-    Case(32, (64, 48), 15, 4), Case(64, (256,), 15, 4, 0.02),
+    Case(32, (64, 48), 15, 4), Case(64, (256,), 15, 4, 0.02), Case(16, (80,), 11, 3),
+    Case(32, (32,), 5, 6),
 )  # fmt: skip
 HELD_OUT = (
-    Case(16, (80,), 11, 3), Case(48, (192,), 15, 5), Case(32, (32,), 5, 6),
-    Case(64, (128, 64), 7, 4, 0.02), Case(64, shipped="mnist-tiny"), Case(64, shipped="mnist-mlp"),
+    Case(48, (192,), 15, 5), Case(64, (128, 64), 7, 4, 0.02), Case(64, shipped="mnist-tiny"),
+    Case(64, shipped="mnist-mlp"), Case(24, (72,), 9, 4), Case(16, (40,), 15, 5, 0.01),
+    Case(32, (160,), 6, 3), Case(16, shipped="mnist-tiny"),
 )  # fmt: skip
 
 
@@ -83,7 +85,7 @@ def network_of(case: Case, folder: Path, data: Path | None) -> Network:
         recipe = load_recipe("mnist-mlp")
         made = recipe.model_copy(update={
             "name": "fit", "network": recipe.network.model_copy(update={
-                "hidden": list(case.hidden), "steps": case.steps, "weight_bits": case.bits}),
+                "hidden": case.hidden, "steps": case.steps, "weight_bits": case.bits}),
             "training": recipe.training.model_copy(update={
                 "epochs": 2, "min_updates": 1, "l1": case.l1}),
         })  # fmt: skip
@@ -113,7 +115,7 @@ def measured(
         place[block] = place.get(block, 0.0) + pj
     profile = load_profile(TECHNOLOGY)
     activity = run.simulation.activity
-    features, counted = block_features(inventory, activity, config, profile)
+    features, counted = block_features(network, inventory, activity, config, profile)
     found = {"logic_pj": logic, "macros_pj": macros, "features": features, "macros_event": counted,
              "cycles": run.report.interval_cycles}  # fmt: skip
     write_atomically(path, json.dumps(found))

@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from deploy.power.operations import OperationEnergies
 from deploy.power.profile import Macro, Profile
 from deploy.power.result import BlockPower, PowerReport
@@ -18,7 +20,8 @@ from hw.config import HardwareConfig
 from hw.inventory import Inventory, Memory
 from hw.memory.composition import Composition
 from hw.ram import ram_composition
-from sim.activity import Activity
+from sim.activity import Activity, OperationKind
+from spikeforge.network import Conv2d, Dense, Network
 
 __all__ = [
     "CLOCK", "FittedEnergies", "block_features", "composition_of", "fitted_estimate",
@@ -37,7 +40,7 @@ class FittedEnergies:
     """Energies in pJ by feature: a kind of operation (each bit), or the clock of a flip-flop.
 
     Attributes:
-        pj: By feature.
+        pj: By feature (``integrate: multiply``).
     """
 
     pj: Mapping[str, float]
@@ -64,11 +67,17 @@ class FittedEnergies:
 
 
 def block_features(
-    inventory: Inventory, activity: Activity, config: HardwareConfig, profile: Profile
-) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    network: Network, inventory: Inventory, activity: Activity, config: HardwareConfig,
+    profile: Profile,
+) -> tuple[dict[str, dict[str, float]], dict[str, float]]:  # fmt: skip
     """What every block did while one image passed, and the energy of its memory macros.
 
+    A feature is named after the kind of block and what it did (``integrate: multiply``). Where a
+    weight is zero the lane adds nothing, so the work of integration counts a second time, times the
+    layer's share of weights that are not zero.
+
     Args:
+        network: The network.
         inventory: The design.
         activity: What it did, a mean an image.
         config: Its hardware, which composes the memories.
@@ -94,7 +103,27 @@ def block_features(
             continue
         macros[place] += macro_energies_pj(built, profile, reads, writes)
         features[place][_MUX] += (reads + writes) * memory.width_bits
-    return {name: dict(row) for name, row in features.items()}, dict(macros)
+    shares = _nonzero_shares(network)
+    return {name: _named(name, row, shares) for name, row in features.items()}, dict(macros)
+
+
+def _named(block: str, row: Mapping[str, float], shares: Mapping[str, float]) -> dict[str, float]:
+    layer, _, kind = block.rpartition(".")
+    kind = kind if layer else "layer"
+    found = {f"{kind}: {name}": amount for name, amount in row.items()}
+    if kind == "integrate" and layer in shares:
+        for name in (OperationKind.MULTIPLY.value, OperationKind.REGISTER.value):
+            found[f"{kind}: {name}, weight not zero"] = row.get(name, 0.0) * shares[layer]
+    return found
+
+
+def _nonzero_shares(network: Network) -> dict[str, float]:
+    """Share of weights that are not zero, by layer."""
+    return {
+        layer.name: float(np.count_nonzero(network.weight(layer.name)))
+        / network.weight(layer.name).size
+        for layer in network.layers if isinstance(layer, Dense | Conv2d)
+    }  # fmt: skip
 
 
 def _place(memory: Memory, inventory: Inventory) -> str:
@@ -142,12 +171,13 @@ def predict(
 
 
 def fitted_estimate(
-    inventory: Inventory, activity: Activity, config: HardwareConfig, profile: Profile,
-    clock_mhz: float,
+    network: Network, inventory: Inventory, activity: Activity, config: HardwareConfig,
+    profile: Profile, clock_mhz: float,
 ) -> PowerReport:  # fmt: skip
     """The event method's report with fitted energies, on the memories that the hardware has.
 
     Args:
+        network: The network.
         inventory: The design, with gated clocks.
         activity: What it did.
         config: Its hardware, with the technology's macros.
@@ -155,7 +185,7 @@ def fitted_estimate(
         clock_mhz: The clock.
     """
     assert profile.fitted is not None
-    features, macros = block_features(inventory, activity, config, profile)
+    features, macros = block_features(network, inventory, activity, config, profile)
     energies = FittedEnergies(profile.fitted.pj)
     logic, _ = predict(features, macros, energies)
     operations = OperationEnergies.of(profile)
@@ -174,7 +204,10 @@ def fitted_estimate(
             leaks = sum(one.value * count for one, count in stated if one is not None)
             memory_nw += leaks
         static[_place(memory, inventory)] += leaks
-    idle = energies.pj.get(CLOCK, 0.0)
+    idle = sum(
+        energies.pj.get(name, 0.0) * amount for row in features.values()
+        for name, amount in row.items() if name.endswith(CLOCK)
+    ) / activity.interval_cycles  # fmt: skip
     names = dict.fromkeys([*logic, *macros, *static])
     used = {name for found in built.values() if found for name in found.count()}
     others = set(known) - used
@@ -187,7 +220,7 @@ def fitted_estimate(
         blocks={name: BlockPower(dynamic_pj=logic.get(name, 0.0) + macros.get(name, 0.0),
                                  static_nw=static.get(name, 0.0)) for name in names},
         memory_static_nw=memory_nw,
-        clock_pj_per_cycle=idle * sum(block.flip_flops for block in inventory.blocks),
+        clock_pj_per_cycle=idle,
         memory_macros={memory.name: _spelled(found, memory) for memory, found in built.items()},
         memory_area_mm2=sum(found.area_um2 for found in built.values() if found) * 1e-6,
         sources=tuple(

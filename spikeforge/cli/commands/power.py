@@ -187,7 +187,7 @@ def _event(
     found = simulate(loaded, config, chosen.levels)
     inventory = take_inventory(loaded, config)
     power = (
-        fitted_estimate(inventory, found.activity, config, profile, clock)
+        fitted_estimate(loaded, inventory, found.activity, config, profile, clock)
         if fitted else estimate(inventory, found.activity, profile, clock)
     )  # fmt: skip
     record: dict[str, object] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from deploy.power.event_fit import (
@@ -23,7 +24,8 @@ from sim.activity import Activity, Operation, OperationKind
 from spikeforge.errors import SpikeforgeError
 
 FITTED = Fitted(error_total=0.05, error_logic=0.1, error_block=0.2,
-                pj={CLOCK: 0.001, "add": 0.02, "macro bit": 0.003})  # fmt: skip
+                pj={f"integrate: {CLOCK}": 0.001, "integrate: add": 0.02,
+                    "weight_memory: macro bit": 0.003})  # fmt: skip
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def profile():
 def design(mnist_shaped):
     network = mnist_shaped("fit", 24)
     config = gate_config(network, technology_named("ihp-sg13g2"), 16, 256)
-    return config, take_inventory(network, config)
+    return network, config, take_inventory(network, config)
 
 
 def activity_for(inventory):
@@ -44,16 +46,23 @@ def activity_for(inventory):
         images=1, interval_cycles=100.0, latency_cycles=150.0,
         reads_per_image=dict.fromkeys(names, 40.0), writes_per_image=dict.fromkeys(names, 0.0),
         operations=(Operation(block="hidden1.integrate", kind=OperationKind.ADD, bits=20,
-                              count_per_image=1000.0),),
+                              count_per_image=1000.0),
+                    Operation(block="hidden1.integrate", kind=OperationKind.MULTIPLY, bits=12,
+                              count_per_image=500.0)),
     )  # fmt: skip
 
 
 def test_features_are_counts(design, profile):
-    config, inventory = design
-    features, macros = block_features(inventory, activity_for(inventory), config, profile)
+    network, config, inventory = design
+    features, macros = block_features(network, inventory, activity_for(inventory), config, profile)
     integrate = next(b for b in inventory.blocks if b.name == "hidden1.integrate")
-    assert features["hidden1.integrate"]["add"] == 20_000
-    assert features["hidden1.integrate"][CLOCK] == 100 * integrate.flip_flops
+    found = features["hidden1.integrate"]
+    assert found["integrate: add"] == 20_000
+    assert found["integrate: multiply"] == 6_000
+    share = np.count_nonzero(network.weight("hidden1")) / network.weight("hidden1").size
+    assert 0 < share < 1
+    assert found["integrate: multiply, weight not zero"] == pytest.approx(share * 6_000)
+    assert found[f"integrate: {CLOCK}"] == 100 * integrate.flip_flops
     weights = sg13g2_composition(64, 1568, 8, 1, 256)  # 2 groups of 784 rows, 16 lanes of 4 bits
     assert macros["hidden1.weight_memory"] == pytest.approx(
         macro_energies_pj(weights, profile, 40.0, 0.0)
@@ -69,23 +78,25 @@ def test_macro_energy_is_the_files_own(profile):
 
 
 def test_prediction_is_energies_times_features():
-    logic, macros = predict({"a": {"add": 10.0, "unknown": 5.0}, "b": {CLOCK: 100.0}}, {"b": 7.0},
-                            FittedEnergies(FITTED.pj))  # fmt: skip
+    features = {
+        "a": {"integrate: add": 10.0, "unknown": 5.0}, "b": {f"integrate: {CLOCK}": 100.0},
+    }  # fmt: skip
+    logic, macros = predict(features, {"b": 7.0}, FittedEnergies(FITTED.pj))
     assert logic == pytest.approx({"a": 0.2, "b": 0.1})
     assert macros == {"b": 7.0}
 
 
 def test_the_report_adds_up_and_says_its_error(design, profile):
-    config, inventory = design
+    network, config, inventory = design
     activity = activity_for(inventory)
-    report = fitted_estimate(inventory, activity, config, profile, 50.0)
-    features, macros = block_features(inventory, activity, config, profile)
+    report = fitted_estimate(network, inventory, activity, config, profile, 50.0)
+    features, macros = block_features(network, inventory, activity, config, profile)
     logic, _ = predict(features, macros, FittedEnergies(FITTED.pj))
     total = sum(logic.values()) + sum(macros.values())
     assert report.dynamic_uj == pytest.approx(total * 1e-6)
     assert report.static_mw > 0
     doubled = replace(activity, reads_per_image={k: 80.0 for k in activity.reads_per_image})
-    more = fitted_estimate(inventory, doubled, config, profile, 50.0)
+    more = fitted_estimate(network, inventory, doubled, config, profile, 50.0)
     assert more.dynamic_uj - report.dynamic_uj >= 0.99 * sum(macros.values()) * 1e-6
 
 
