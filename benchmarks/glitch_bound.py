@@ -89,7 +89,8 @@ class Glitches:
         """Switching energy in pJ of one cycle: with delays, and of settled values alone."""
         value = before.copy()
         queue: list[tuple[float, int, int, int]] = []
-        pending: dict[int, tuple[float, int]] = {}
+        waiting: dict[int, list[tuple[float, int, int]]] = {}  # time, event, level; ascending
+        dead: set[int] = set()
         order = 0
         for net in np.flatnonzero(before != after):
             if int(net) not in self.inside:
@@ -97,10 +98,12 @@ class Glitches:
                 order += 1
         spent = 0.0
         while queue:
-            now, _, net, new = heapq.heappop(queue)
-            if inertial and net in self.inside and pending.get(net) != (now, new):
-                continue  # replaced by a later decision
-            pending.pop(net, None)
+            now, event, net, new = heapq.heappop(queue)
+            if event in dead:
+                continue
+            mine = waiting.get(net, [])
+            if mine and mine[0][1] == event:
+                mine.pop(0)
             if value[net] == new:
                 continue
             value[net] = new
@@ -110,13 +113,20 @@ class Glitches:
                 out, function, inputs, delays = self.gates[number]
                 level = function(*(int(value[source]) for source in inputs))
                 at = now + delays[0 if level else 1]
-                if inertial:
-                    if level == value[out]:
-                        pending.pop(out, None)
-                        continue
-                    pending[out] = (at, level)
-                heapq.heappush(queue, (at, order, out, level))
-                order += 1
+                ahead = waiting.setdefault(out, [])
+                if inertial:  # the last decision counts; one like it that waits already stays
+                    kept = [one for one in ahead if one[2] == level][:1]
+                else:  # what was to happen at that time or later is overtaken
+                    kept = [one for one in ahead if one[0] < at]
+                dead |= {one[1] for one in ahead if one not in kept}
+                coming = kept[-1][2] if kept else int(value[out])
+                if coming != level:
+                    kept.append((at, order, level))
+                    heapq.heappush(queue, (at, order, out, level))
+                    order += 1
+                waiting[out] = kept
+        inside = np.fromiter(self.inside, np.int64)
+        assert (value[inside] == after[inside]).all(), "the simulation must settle where it should"
         settled = [net for net in np.flatnonzero(before != after) if int(net) in self.inside]
         return spent, float(self.energy[settled].sum())
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from deploy.bitstream.script import WIDE_BLOCK_COST
 from deploy.boards.board import Board, Family, Resources
+from hw.composing import composition_of
 from hw.config import HardwareConfig
 from hw.inventory import Inventory
 from hw.link.gateware import link_memories
-from hw.ram import ram_composition
 from spikeforge.network import Network
 
 __all__ = ["block_rams", "needed_resources"]
@@ -69,14 +69,11 @@ def needed_resources(
 def _memories(inventory: Inventory, config: HardwareConfig, family: Family) -> tuple[int, int]:
     blocks = sprams = 0
     for memory in inventory.memories:
-        width = memory.width_bits
-        if memory.ports == 1:
-            width = 8 * -(-width // 8)  # content comes in whole bytes
-        found = ram_composition(
-            config.technology, width=width, depth=memory.depth, grain=8, ports=memory.ports
-        )
+        found = composition_of(memory, config)
         if found is not None:
             sprams += sum(found.count().values())
         else:
-            blocks += block_rams(family, width, memory.depth, in_bytes=memory.ports == 1)
+            in_bytes = memory.ports == 1  # content
+            width = 8 * -(-memory.width_bits // 8) if in_bytes else memory.width_bits
+            blocks += block_rams(family, width, memory.depth, in_bytes=in_bytes)
     return blocks, sprams

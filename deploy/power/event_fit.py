@@ -16,15 +16,15 @@ import numpy as np
 from deploy.power.operations import OperationEnergies
 from deploy.power.profile import Macro, Profile
 from deploy.power.result import BlockPower, PowerReport
+from hw.composing import composition_of
 from hw.config import HardwareConfig
 from hw.inventory import Inventory, Memory
 from hw.memory.composition import Composition
-from hw.ram import ram_composition
 from sim.activity import Activity, OperationKind
 from spikeforge.network import Conv2d, Dense, Network
 
 __all__ = [
-    "CLOCK", "FittedEnergies", "block_features", "composition_of", "fitted_estimate",
+    "CLOCK", "FittedEnergies", "block_features", "fitted_estimate",
     "macro_energies_pj", "predict",
 ]  # fmt: skip
 
@@ -136,16 +136,6 @@ def _place(memory: Memory, inventory: Inventory) -> str:
     return memory.block
 
 
-def composition_of(memory: Memory, config: HardwareConfig) -> Composition | None:
-    """Macros that a memory is built of; nothing where it is flip-flops."""
-    grain = 8 if memory.ports == 1 else memory.width_bits
-    width = grain * -(-memory.width_bits // grain)
-    return ram_composition(
-        config.technology, width=width, depth=memory.depth, grain=grain, ports=memory.ports,
-        bank_words=config.bank_words,
-    )  # fmt: skip
-
-
 def macro_energies_pj(built: Composition, profile: Profile, reads: float, writes: float) -> float:
     """Energy of accesses to a composed memory, all words used equally often."""
     known: dict[str, Macro] = {macro.name: macro for macro in profile.macros}
@@ -196,11 +186,13 @@ def fitted_estimate(
     for block in inventory.blocks:
         static[block.name] += block.flip_flops * each
     memory_nw = 0.0
+    unknown: set[str] = set()
     for memory, found in built.items():
         if found is None:
             leaks = memory.width_bits * memory.depth * each
         else:
             stated = [(known[name].leakage, count) for name, count in found.count().items()]
+            unknown |= {name for name in found.count() if known[name].leakage is None}
             leaks = sum(one.value * count for one, count in stated if one is not None)
             memory_nw += leaks
         static[_place(memory, inventory)] += leaks
@@ -234,7 +226,7 @@ def fitted_estimate(
             "not included: glitches, place and route, pads, host link, clock source, loading",
             *profile.notes,
         ),
-        unknown=(),
+        unknown=(f"SRAM leakage (unknown: {', '.join(sorted(unknown))})",) if unknown else (),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -187,7 +188,7 @@ def unpacked_text(path: Path) -> str:
         if len(raw) > _MAX_BYTES:
             raise SpikeforgeError(f"{path}: larger than {_MAX_BYTES >> 20} MiB unpacked")
         text: str = raw.decode()
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise SpikeforgeError(f"{path}: cannot be read ({error}); fetch it again") from None
     return text
 

@@ -39,6 +39,8 @@ def run_gate(
     pictures = test_images(loaded, data, images)
     found = gate_estimate(loaded, config, kit, pictures.levels, clock_mhz)
     report, simulation = found.report, found.simulation
+    if images_per_second is not None:
+        report.check_rate(images_per_second)
     record: dict[str, object] = {
         "schema": 1,
         "network": network_section(loaded, config),
@@ -48,6 +50,12 @@ def run_gate(
         **report.to_json(),
         "versions": versions(),
     }
+    if images_per_second is not None:
+        dynamic, logic, memory = report.at_rate(images_per_second)
+        record["at_rate"] = {
+            "images_per_second": images_per_second, "dynamic_mw": dynamic, "logic_static_mw": logic,
+            "memory_static_mw": {"low": memory[0], "high": memory[1]},
+        }  # fmt: skip
     emit(record, as_json, gate_table(report, images_per_second))
     if not as_json:
         console.print(block_table(report))

@@ -7,39 +7,54 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from deploy.power.operating import OperatingPoint
-    from deploy.power.profile import Profile
-    from spikeforge.cli.common import Images
+    from deploy.power.result import PowerReport
     from spikeforge.network import Network
 
-__all__ = ["find_points", "point_table"]
+__all__ = ["POINT_IMAGES", "find_points", "point_table"]
 
 _LANES = (8, 16, 32, 64, 128)
-_IMAGES = 100
+POINT_IMAGES = 100
+"""Images that each point is estimated on, at most."""
 
 
 def find_points(
-    network: Network, images: Images, profile: Profile, clock_mhz: float, rate: float
+    network: Network, estimate_with: Callable[[int], PowerReport], rate: float, lanes: int | None
 ) -> list[OperatingPoint]:
-    """Estimate the network with several lanes, on up to 100 images each, at a rate."""
-    from deploy.power import estimate
+    """Estimate a network with several lanes, all by the same method, at a rate.
+
+    Args:
+        network: The network.
+        estimate_with: The estimate with so many lanes.
+        rate: Images a second.
+        lanes: Only these; None: all usual ones that the network can have.
+    """
     from deploy.power.operating import operating_point
-    from hw.census import take_inventory
-    from hw.config import configure
-    from sim.simulate import simulate
     from spikeforge.progress import progress
 
-    widest = configure(network).lanes
-    choices = [lanes for lanes in _LANES if lanes <= widest] or [widest]
+    choices = [lanes] if lanes is not None else _choices(network)
     found = []
     with progress("Estimate with several lanes", len(choices)) as bar:
-        for lanes in choices:
-            config = configure(network, lanes)
-            run = simulate(network, config, images.levels[:_IMAGES])
-            power = estimate(take_inventory(network, config), run.activity, profile, clock_mhz)
-            found.append(operating_point(power, lanes, rate))
+        for count in choices:
+            found.append(operating_point(estimate_with(count), count, rate))
             bar.advance()
     return found
+
+
+def _choices(network: Network) -> list[int]:
+    from hw.config import configure
+    from spikeforge.errors import SpikeforgeError
+
+    able = []
+    for lanes in _LANES:
+        try:
+            configure(network, lanes)
+        except SpikeforgeError:  # more than the widest layer
+            break
+        able.append(lanes)
+    return able or [configure(network).lanes]
 
 
 def point_table(points: list[OperatingPoint], rate: float) -> Table:
@@ -47,7 +62,7 @@ def point_table(points: list[OperatingPoint], rate: float) -> Table:
     from deploy.power.operating import best_point
 
     best = best_point(points)
-    table = Table(title=f"At {rate:g} images/s (estimates, event method; up to {_IMAGES} images)")
+    table = Table(title=f"At {rate:g} images/s (estimates by events, up to {POINT_IMAGES} images)")
     for name in ("lanes", "slowest clock, MHz", "busy", "dynamic uJ", "static uJ", "uJ an image",
                  "mW"):  # fmt: skip
         table.add_column(name, justify="right")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from deploy.bitstream.resources import block_rams
 from deploy.boards import Family
+from hw.composing import composition_of
 from hw.config import HardwareConfig
 from hw.inventory import Inventory, Memory
-from hw.ram import ram_composition
 from sim.activity import Activity, OperationKind
 
 __all__ = ["FpgaActivity", "count_activity"]
@@ -75,12 +75,10 @@ def count_activity(
 
 def _row(memory: Memory, config: HardwareConfig, family: Family) -> tuple[str, int]:
     """Blocks that one access of a word touches; none where the memory became registers."""
+    found = composition_of(memory, config)
+    if found is not None:
+        return "spram", max(len(bank.cells) for bank in found.banks)
     width = memory.width_bits
     if memory.ports == 1:
         width = _GRAIN * -(-width // _GRAIN)
-    found = ram_composition(
-        config.technology, width=width, depth=memory.depth, grain=_GRAIN, ports=memory.ports
-    )
-    if found is not None:
-        return "spram", max(len(bank.cells) for bank in found.banks)
     return "block_ram", block_rams(family, width, memory.depth)

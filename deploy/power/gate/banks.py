@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from deploy.power.gate.technology import GateTechnology
 from hw.census import take_inventory
+from hw.composing import composition_of
 from hw.config import HardwareConfig, configure
 from hw.memory.technology import Technology
-from hw.ram import ram_composition
 from spikeforge.errors import SpikeforgeError
 from spikeforge.network import Network
 
@@ -27,7 +27,8 @@ def gate_config(
         network: The network.
         technology: The technology.
         lanes: None: the default.
-        bank_words: Depth of the deepest macro; None: the shallowest within 8 mm2.
+        bank_words: Depth of the deepest macro; None: the shallowest within 8 mm2, or the deepest
+            of all where none is.
 
     Raises:
         SpikeforgeError: If there are no macros of that depth, or lanes that do not fit.
@@ -50,12 +51,7 @@ def gate_config(
                            bank_words=depth)  # fmt: skip
         area = 0.0
         for memory in inventory.memories:
-            grain = 8 if memory.ports == 1 else memory.width_bits
-            width = grain * -(-memory.width_bits // grain)
-            built = ram_composition(
-                technology.memories, width=width, depth=memory.depth, grain=grain,
-                ports=memory.ports, bank_words=depth,
-            )  # fmt: skip
+            built = composition_of(memory, chosen)
             area += built.area_um2 * 1e-6 if built else 0.0
         if area <= AREA_LIMIT_MM2 or depth == depths[-1]:
             return chosen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +13,6 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from deploy.power.event_fit import composition_of
 from deploy.power.gate.buffering import with_buffers
 from deploy.power.gate.cells import StateKind
 from deploy.power.gate.clock_tree import clock_net_energies
@@ -31,6 +31,7 @@ from deploy.power.gate.waves import clock_nets
 from deploy.power.scaling import SCALED_NODES, ScaledEnergy, scale
 from deploy.power.sram_leakage import SRAM_LEAKAGE_SOURCE, sram_leakage_uw
 from hw.census import take_inventory
+from hw.composing import composition_of
 from hw.config import HardwareConfig
 from hw.memory.sg13g2 import MACROS
 from hw.memory.technology import Technology
@@ -87,6 +88,8 @@ def gate_estimate(
     """
     if not len(levels):
         raise SpikeforgeError("--images must be at least 1, not 0")
+    if clock_mhz is not None and not 0 < clock_mhz < math.inf:
+        raise SpikeforgeError(f"--clock-mhz must be above 0, not {clock_mhz:g}")
     verilog = generate_verilog(network, config)
     aim = clock_mhz or _DEFAULT_MHZ
     folder = _folder(verilog, kit, aim, register_gating)
@@ -99,6 +102,7 @@ def gate_estimate(
             (folder / "whole").touch()
         netlist = read_netlist(path, TOP, "clk")
         add_memory_cells(kit, netlist)
+        _check_tables(netlist, kit)
         netlist = with_buffers(netlist, kit)
         write_netlist(folder / "netlist.v", netlist, TOP)
         slew = kit.technology.slew_ns
@@ -137,6 +141,19 @@ def _clock(asked: float | None, timing: Timing) -> float:
             f"allows, not {asked:g}"
         )
     return asked
+
+
+def _check_tables(netlist: Netlist, kit: Kit) -> None:
+    """Refuse a cell that would count as nothing."""
+    for name in netlist.cells:
+        cell = kit.library.cell(name)
+        powered = any(pin.power for pin in cell.pins.values())
+        works = cell.state is not None or any(pin.timing for pin in cell.outputs)
+        if works and not powered:  # ties have neither
+            raise SpikeforgeError(
+                f"{cell.file}: {name} has no power tables; a Liberty file with power tables is "
+                "needed"
+            )
 
 
 def _scaled(

@@ -16,7 +16,7 @@ __all__ = ["Expression", "parse_expression"]
 
 Words = NDArray[np.uint64]
 _TOKEN = re.compile(r"\s*([A-Za-z_][\w\[\]]*|[01()!'*&^|+])")
-_LONGEST, _DEEPEST = 10_000, 200  # characters; brackets and negations, which nest
+_LONGEST, _DEEPEST = 10_000, 100  # characters; brackets and negations, which nest
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Expression:
 
 @lru_cache(maxsize=4096)
 def parse_expression(text: str) -> Expression:
-    """Read an expression: ``!`` or ``'`` not, ``*``, ``&`` or a gap and, ``+`` or ``|`` or, ``^``.
+    """Read an expression: ``!`` or ``'`` not, then ``^``, then ``*``, ``&`` or a gap, then ``+``.
 
     Raises:
         SpikeforgeError: If it cannot be read.
@@ -99,11 +99,11 @@ def _tokens(text: str) -> list[str]:
 
 
 def _either(tokens: list[str]) -> tuple[Expression, list[str]]:
-    return _chain(tokens, "|", ("+", "|"), _differ)
+    return _chain(tokens, "|", ("+", "|"), _both)
 
 
 def _differ(tokens: list[str]) -> tuple[Expression, list[str]]:
-    return _chain(tokens, "^", ("^",), _both)
+    return _chain(tokens, "^", ("^",), _single)
 
 
 def _chain(
@@ -119,10 +119,10 @@ def _chain(
 
 
 def _both(tokens: list[str]) -> tuple[Expression, list[str]]:
-    part, tokens = _single(tokens)
+    part, tokens = _differ(tokens)
     parts = [part]
-    while tokens and tokens[0] not in ("+", "|", "^", ")"):
-        part, tokens = _single(tokens[1:] if tokens[0] in ("*", "&") else tokens)
+    while tokens and tokens[0] not in ("+", "|", ")"):
+        part, tokens = _differ(tokens[1:] if tokens[0] in ("*", "&") else tokens)
         parts.append(part)
     return (Expression("&", parts=tuple(parts)) if len(parts) > 1 else part), tokens
 

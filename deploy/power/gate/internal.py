@@ -1,7 +1,8 @@
 """Internal energy of cells: which edges they saw, in which state, times their tables.
 
 An edge of an output takes the tables of those inputs that changed in the same cycle, under the
-conditions that then held, in equal parts; an edge that no table covers takes their mean. Pins with
+conditions that then held, in equal parts (a table without a condition where no other one's holds);
+an edge that no table covers takes their mean. Pins with
 tables of their own (clocks, data of flip-flops, enables of memories) add theirs, with the state
 before the rising clock edge for the rise, and after it for the fall; data that changes does so
 while the clock is high, if the cell's clock pulses in that cycle.
@@ -154,7 +155,8 @@ def _output_pj(own: _Cells, pin: Pin, arcs: list[PowerArc], at: Electrical) -> F
             table = arc.fall if n else arc.rise
             if table is None or arc.related not in moved:
                 continue
-            seen = count(edge & moved[arc.related] & own.state(arc.when, after=True, pulsed=True))
+            held = _holding(own, arc, arcs)
+            seen = count(edge & moved[arc.related] & held)
             related = own.nets(arc.related)
             one = np.zeros(len(nets))
             one[busy] = [table.at(at.slew_ns[related[i]], at.load_pf[nets[i]]) for i in busy]
@@ -165,6 +167,17 @@ def _output_pj(own: _Cells, pin: Pin, arcs: list[PowerArc], at: Electrical) -> F
         mean = np.divide(plain, tables, out=np.zeros_like(plain), where=tables > 0)
         total += happened * np.divide(energy, weight, out=mean, where=weight > 0)
     return total
+
+
+def _holding(own: _Cells, arc: PowerArc, arcs: list[PowerArc]) -> Words:
+    """Cycles in which a table applies; one without a condition where no other one's does."""
+    if arc.when is not None:
+        return own.state(arc.when, after=True, pulsed=True)
+    left = own.state(None, after=True)
+    for other in arcs:
+        if other.related == arc.related and other.when is not None:
+            left = left & ~own.state(other.when, after=True, pulsed=True)
+    return left
 
 
 def _moved(own: _Cells, related: set[str]) -> dict[str, Words]:

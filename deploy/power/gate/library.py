@@ -8,6 +8,7 @@ Everything is turned into ns, pF, pJ and nW.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from typing import Any
 from deploy.power.gate.cells import Cell
 from deploy.power.gate.convert import Scale, cell_from_group
 from deploy.power.gate.wire import WireLoad
-from deploy.power.liberty import LEAKAGE_NW, attribute, parsed, unpacked_text
+from deploy.power.liberty import LEAKAGE_NW, attribute, parsed, reading_file, unpacked_text
 from spikeforge.errors import SpikeforgeError, nearest
 
 __all__ = ["CellFile", "CellLibrary", "read_cells"]
@@ -112,10 +113,14 @@ def read_cells(path: Path) -> CellFile:
     head.append(text[at:])
     name = path.name.removesuffix(".gz")
     group = parsed("".join(head), name)
-    return CellFile(
-        file=name, sha256=hashlib.sha256(raw.encode()).hexdigest(), text=text, group=group,
-        scale=_scale(group, path), spans=spans,
-    )  # fmt: skip
+    with reading_file(name):
+        file = CellFile(
+            file=name, sha256=hashlib.sha256(raw.encode()).hexdigest(), text=text, group=group,
+            scale=_scale(group, path), spans=spans,
+        )  # fmt: skip
+        if not (math.isfinite(file.temperature_c) and file.wire_loads is not None):
+            raise ValueError(f"nom_temperature {file.temperature_c:g}")
+        return file
 
 
 def _spans(text: str) -> Iterator[tuple[str, tuple[int, int]]]:
@@ -146,7 +151,7 @@ def _scale(group: Any, path: Path) -> Scale:
             f"{path}: leakage_power_unit must be one of {', '.join(LEAKAGE_NW)}, not {leakage}"
         )
     voltage = float(attribute(group, "nom_voltage") or 0)
-    if voltage <= 0:
+    if not 0 < voltage < math.inf:
         raise SpikeforgeError(f"{path}: nom_voltage must be above 0, not {voltage:g}")
     return Scale(
         time_ns=_TIME_NS[time], cap_pf=float(stated[0]) * _UNIT_PF[stated[1]],

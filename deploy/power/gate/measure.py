@@ -42,8 +42,7 @@ class Spent:
         leakage_nw: By block, logic and memories apart.
         unknown_leakage: Cells whose static power is not stated.
         toggles: Transitions of each net, shape (nets,).
-        high: Cycles in which each net was 1, shape (nets,).
-        accesses: Of each memory macro's instance: cycles of its clock pins with it enabled.
+        high: Half cycles in which each net was 1, shape (nets,).
     """
 
     cycles: int = 0

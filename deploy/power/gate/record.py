@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,14 +57,17 @@ def build_netlist_model(
     Raises:
         SpikeforgeError: If a tool fails.
     """
-    built = folder / "model"
+    text = simulated_verilog(netlist, library, models)
+    source = harness_source(netlist, interface(network, config))
+    name = hashlib.sha256(f"{text}{source}".encode()).hexdigest()[:16]
+    built = folder / f"model-{name}"
     made = built / "libmodel.so"
     if made.exists():
         return made
     built.mkdir(parents=True, exist_ok=True)
     verilog, harness = built / "simulated.v", built / "harness_main.cpp"
-    verilog.write_text(simulated_verilog(netlist, library, models))
-    harness.write_text(harness_source(netlist, interface(network, config)))
+    verilog.write_text(text)
+    harness.write_text(source)
     with progress("Build the netlist's model", None):
         return build_shared_library(verilog, SIMULATED_TOP, harness, built, folder / "model.log",
                                     brief=True)  # fmt: skip

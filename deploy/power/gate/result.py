@@ -10,6 +10,7 @@ from deploy.power.gate.path import PathPoint
 from deploy.power.result import Span
 from deploy.power.scaling import ScaledEnergy
 from deploy.power.sram_leakage import sram_leakage_uw
+from spikeforge.errors import SpikeforgeError
 
 __all__ = ["GLITCHES", "METHOD", "PAPER_RATE", "GateReport"]
 
@@ -127,6 +128,19 @@ class GateReport:
         """Dynamic energy of an image in pJ by kind, most first."""
         return _summed(self.energy_pj, 1)
 
+    def check_rate(self, images_per_second: float) -> None:
+        """Refuse a rate that the clock does not reach.
+
+        Raises:
+            SpikeforgeError: Says what is reached.
+        """
+        most = 1e6 / self.interval_us
+        if images_per_second > most:
+            raise SpikeforgeError(
+                f"--images-per-second must be at most {most:.0f}, back to back at "
+                f"{self.clock_mhz:g} MHz, not {images_per_second:g}; raise --clock-mhz or --lanes"
+            )
+
     def at_rate(self, images_per_second: float) -> tuple[float, float, Span]:
         """Power at a rate with the clock stopped between images, in mW.
 
@@ -167,6 +181,11 @@ class GateReport:
             "memory": {"macros": {name: n for name, n in self.cells.items() if self._macro(name)},
                        "area_mm2": self.area_mm2["memories"]},
             "gate": {
+                "operating": {"corner": self.corner, "voltage_v": self.voltage_v,
+                              "temperature_c": self.temperature_c},
+                "notes": list(self.notes),
+                "at_one_image_in_47_71_ms_uw": sum(self.at_rate(PAPER_RATE)[:2]) * 1e3,
+                "crossing_uw_per_kb": self.crossing_uw_per_kb,
                 "energy_pj": {
                     block: {kind.value: pj for (own, kind), pj in self.energy_pj.items()
                             if own == block}

@@ -13,7 +13,7 @@ __all__ = ["write_saif"]
 
 
 def write_saif(path: Path, netlist: Netlist, spent: Spent, clock_mhz: float) -> None:
-    """Write transitions and times of every net.
+    """Write transitions and times of every net, by its name in ``netlist.v``.
 
     Args:
         path: The file.
@@ -28,18 +28,10 @@ def write_saif(path: Path, netlist: Netlist, spent: Spent, clock_mhz: float) -> 
         f"  (INSTANCE {TOP}", "    (NET",
     ]  # fmt: skip
     for net in range(ONE + 1, netlist.net_count):
-        name = netlist.names.get(net)
-        if name is None:
-            continue
-        high = int(spent.high[net]) * period_ps
+        high = int(spent.high[net]) * period_ps // 2
         low = spent.cycles * period_ps - high
         lines.append(
-            f"      ({_escaped(name)} (T0 {low}) (T1 {high}) (TX 0) (TC {int(spent.toggles[net])})"
-            " (IG 0))"
+            f"      (n{net} (T0 {low}) (T1 {high}) (TX 0) (TC {int(spent.toggles[net])}) (IG 0))"
         )
     lines += ["    )", "  )", ")", ""]
     write_atomically(path, "\n".join(lines))
-
-
-def _escaped(name: str) -> str:
-    return "".join(c if c.isalnum() or c == "_" else f"\\{c}" for c in name)

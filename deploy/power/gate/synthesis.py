@@ -12,6 +12,7 @@ from deploy.power.gate.netlist import MEMORY
 from deploy.power.gate.technology import Kit
 from deploy.power.liberty import unpacked_text
 from hw.verilog import TOP
+from spikeforge.errors import SpikeforgeError
 from spikeforge.files import write_atomically
 from spikeforge.progress import progress
 
@@ -58,7 +59,7 @@ def synthesize_netlist(
     load = 4 * max(pin.capacitance_pf for pin in kit.library.cell(kit.technology.driver).inputs)
     write_atomically(
         folder / "abc.constr",
-        f"set_driving_cell {kit.technology.driver}\nset_load {load * _load_unit(kit):.6g}\n",
+        f"set_driving_cell {kit.technology.driver}\nset_load {load * 1e3:.6g}\n",
     )
     write_atomically(folder / "synthesis.ys", _script(verilog, liberties, period_ns, gating))
     with progress("Synthesize to library cells", None):
@@ -85,11 +86,6 @@ def _memories_apart(verilog: str, kit: Kit) -> str:
 
 
 _SMALL = "spikeforge_registers"
-
-
-def _load_unit(kit: Kit) -> float:
-    """ABC takes loads in fF, whatever the library's unit."""
-    return 1e3
 
 
 def _script(verilog: str, liberties: list[str], period_ns: float, gating: list[str]) -> str:
@@ -174,10 +170,16 @@ def _named(kit: Kit, kind: str) -> Cell:
     wanted = {"inverter": ("!", 1), "and": ("&", 2)}[kind]
     found = [
         cell for cell in kit.library.cells()
-        if cell.state is None and len(cell.outputs) == 1 and len(cell.inputs) == wanted[1]
+        if cell.may_be_used and cell.state is None
+        and (len(cell.outputs), len(cell.inputs)) == (1, wanted[1])
         and (function := cell.outputs[0].function) is not None and function.kind == wanted[0]
         and all(part.kind == "pin" for part in function.parts)
     ]  # fmt: skip
+    if not found:
+        raise SpikeforgeError(
+            f"{kit.library.files[0].file}: has no {kind} to stand in for a clock gate; a whole "
+            "library is needed"
+        )
     return min(found, key=lambda cell: cell.area_um2)
 
 

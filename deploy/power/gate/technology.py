@@ -19,7 +19,10 @@ __all__ = ["TECHNOLOGIES", "GateTechnology", "Kit", "load_kit", "technology_name
 
 
 class StandInNode(NamedTuple):
-    """Where CACTI's figures come from, and where they go."""
+    """Where CACTI's figures come from, and where they go.
+
+    The supplies are those of CACTI's own low-standby-power cells: 1.2 V at 65 nm, 0.8 V at 22 nm.
+    """
 
     cacti_nm: int
     cacti_volts: float
@@ -35,6 +38,7 @@ class GateTechnology:
         name, title: As the user names it, and in words.
         cells, macros: Patterns of the names of its Liberty files.
         memories: What memories are made of.
+        volts: Supply of its files; None: any.
         driver: Cell that drives the inputs; the output load is four of its input.
         buffer: Cell of the clock tree.
         wire_load: Model of the library for nets; None: wires as heavy as the pins they reach.
@@ -48,6 +52,7 @@ class GateTechnology:
     cells: tuple[str, ...]
     macros: tuple[str, ...] = ()
     memories: Technology = Technology.GENERIC
+    volts: float | None = None
     driver: str
     buffer: str
     wire_load: str | None
@@ -60,7 +65,8 @@ TECHNOLOGIES = {
     one.name: one for one in (
         GateTechnology(
             name="ihp-sg13g2", title="IHP SG13G2, 130 nm, open PDK",
-            cells=("sg13g2_stdcell_typ_*.lib",), macros=("RM_IHPSG13_*_typ_*.lib",),
+            cells=("sg13g2_stdcell_typ_1p20V_25C.lib",),
+            macros=("RM_IHPSG13_*_typ_1p20V_25C.lib",), volts=1.2,
             memories=Technology.SG13G2, driver="sg13g2_buf_2", buffer="sg13g2_buf_8",
             wire_load="30k", slew_ns=0.174,
             folders=("ihp-sg13g2/libs.ref/sg13g2_stdcell/lib",
@@ -68,22 +74,24 @@ TECHNOLOGIES = {
         ),
         GateTechnology(
             name="sky130hd", title="SkyWater SKY130, 130 nm, high-density cells",
-            cells=("sky130_fd_sc_hd__tt_025C_1v80.lib",), driver="sky130_fd_sc_hd__buf_2",
+            cells=("sky130_fd_sc_hd__tt_025C_1v80.lib",), volts=1.8,
+            driver="sky130_fd_sc_hd__buf_2",
             buffer="sky130_fd_sc_hd__clkbuf_8", wire_load="Small", slew_ns=0.1,
             folders=("sky130A/libs.ref/sky130_fd_sc_hd/lib",),
-            stand_in=StandInNode(65, 1.0, 130, 1.8),
+            stand_in=StandInNode(65, 1.2, 130, 1.8),
         ),
         GateTechnology(
             name="asap7", title="ASAP7, predictive 7 nm, RVT cells",
-            cells=("asap7sc7p5t_*_RVT_TT_nldm*.lib",), driver="BUFx2_ASAP7_75t_R",
+            cells=("asap7sc7p5t_*_RVT_TT_nldm*.lib",), volts=0.7, driver="BUFx2_ASAP7_75t_R",
             buffer="BUFx8_ASAP7_75t_R", wire_load=None, slew_ns=0.02,
-            stand_in=StandInNode(22, 0.9, 7, 0.7),
+            stand_in=StandInNode(22, 0.8, 7, 0.7),
         ),
         GateTechnology(
             name="osu018", title="OSU 180 nm cells (Debian's qflow-tech-osu018)",
-            cells=("osu018_stdcells.lib",), driver="BUFX2", buffer="CLKBUF1", wire_load=None,
+            cells=("osu018_stdcells.lib",), volts=1.8, driver="BUFX2", buffer="CLKBUF1",
+            wire_load=None,
             slew_ns=0.2,
-            stand_in=StandInNode(65, 1.0, 180, 1.8),
+            stand_in=StandInNode(65, 1.2, 180, 1.8),
         ),
     )
 }  # fmt: skip
@@ -153,6 +161,11 @@ def load_kit(technology: GateTechnology, liberty: Path | None) -> Kit:
         )
     cells = [read_cells(path) for path in paths]
     library = CellLibrary([*cells, *(read_cells(path) for path in macros)])
+    if technology.volts is not None and library.voltage_v != technology.volts:
+        raise SpikeforgeError(
+            f"{cells[0].file}: is for {library.voltage_v:g} V, and {technology.title} is meant at "
+            f"{technology.volts:g} V; give the files of that corner"
+        )
     for name in (technology.driver, technology.buffer):
         library.cell(name)
     _check_power(cells[0], library, technology)
@@ -165,7 +178,10 @@ def load_kit(technology: GateTechnology, liberty: Path | None) -> Kit:
     latch = None if gate else _smallest(cells, "data_in", StateKind.LATCH)
     notes = []
     if gate is None:
-        notes.append("no clock-gating cell in the library: a latch and an AND stand in")
+        notes.append(
+            "no clock-gating cell in the library: a latch and an AND stand in, for layers only; "
+            "registers with an enable in common keep their multiplexers"
+        )
     if gate is None and latch is None:
         raise SpikeforgeError(
             f"{cells[0].file}: has neither a clock-gating cell nor a latch; a library with one of "

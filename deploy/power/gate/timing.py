@@ -3,7 +3,8 @@
 Delays and transitions come from the Liberty tables at each net's load (pins, and wire by a
 wire-load model without resistance); of several inputs the latest counts, of several transitions
 the slowest. The clock has no skew and one slew everywhere. Paths begin at flip-flops, memories and
-inputs, and end with the setup time of flip-flops, memories and clock gates, or at outputs.
+inputs, and end at flip-flops, memories and clock gates with their setup time (0 where none is
+stated), or at outputs.
 """
 
 from __future__ import annotations
@@ -188,9 +189,11 @@ class _Analysis:
                 net = instance.nets.get(pin.name)
                 if net is None or net in (ZERO, ONE):
                     continue
+                if net in self.clocks:
+                    continue
                 for edge in range(_EDGES):
                     setup = self._setup(pin, edge, _slew(self.nets[net], edge, cell))
-                    if setup is not None and self.nets[net].arrival[edge] + setup > worst:
+                    if self.nets[net].arrival[edge] + setup > worst:
                         worst = self.nets[net].arrival[edge] + setup
                         ends = (net, edge, f"{self.netlist.instances[number].name}/{pin.name}")
         for name, nets in self.netlist.outputs.items():
@@ -200,10 +203,10 @@ class _Analysis:
                         worst, ends = self.nets[net].arrival[edge], (net, edge, f"output {name}")
         return worst, ends
 
-    def _setup(self, pin: Pin, edge: int, slew: float) -> float | None:
-        found = [arc.delays[edge] for arc in pin.timing if arc.kind.startswith("setup_rising")]
-        values = [table.at(self.clock_slew, slew) for table in found if table is not None]
-        return max(values) if values else None
+    def _setup(self, pin: Pin, edge: int, slew: float) -> float:
+        """Setup time before the clock edge; 0 where none is stated."""
+        found = [arc.delays[edge] for arc in pin.timing if arc.kind.startswith("setup_")]
+        return max((table.at(self.clock_slew, slew) for table in found if table), default=0.0)
 
     def _path(self, net: int, edge: int, end: str) -> Sequence[PathPoint]:
         points = [PathPoint(end, "", self.nets[net].arrival[edge], 0.0)]

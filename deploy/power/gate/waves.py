@@ -139,8 +139,8 @@ class Waves:
         return found
 
     def high(self) -> NDArray[np.int64]:
-        """Cycles in which every net is 1 (a clock: those in which it pulses)."""
-        found = count(self._before)
+        """Half cycles in which every net is 1 (a clock: one in each cycle that it pulses in)."""
+        found = 2 * count(self._before)
         for net, pulses in self._pulses.items():
             found[net] = count(pulses)
         return found

@@ -16,8 +16,8 @@ from spikeforge.cli.common import (
     network_argument,
     technology_option,
 )
+from spikeforge.cli.event import run_event
 from spikeforge.cli.gate import run_gate
-from spikeforge.cli.operating import find_points, point_table
 from spikeforge.errors import MismatchError, SpikeforgeError
 
 __all__ = ["command"]
@@ -69,7 +69,7 @@ def command(
         run_gate(network, liberty, data, images, lanes, clock_mhz, technology, bank_words,
                  images_per_second, as_json)  # fmt: skip
     else:
-        _event(network, data, images, lanes, clock_mhz, technology, images_per_second, as_json)
+        run_event(network, data, images, lanes, clock_mhz, technology, images_per_second, as_json)
 
 
 _TAKES = {
@@ -143,70 +143,5 @@ def _fpga(
         console.print("Every published point, predicted from the others:", style="dim")
     for line in judged_lines(power):
         console.print(f"- {line}", style="dim", soft_wrap=True, markup=False, highlight=False)
-    if found.message:
-        raise MismatchError(found.message)
-
-
-def _event(
-    network: Path, data: Path | None, images: int | None, lanes: int | None,
-    clock_mhz: float | None, technology: str, images_per_second: float | None, as_json: bool,
-) -> None:  # fmt: skip
-    from deploy.power import estimate, load_profile
-    from deploy.power.event import check_clock
-    from deploy.power.event_fit import fitted_estimate
-    from deploy.power.gate.banks import gate_config
-    from deploy.power.gate.technology import technology_named
-    from deploy.power.operating import check_rate
-    from deploy.report import summary_table
-    from hw.census import take_inventory
-    from hw.config import configure
-    from sim.simulate import simulate
-    from sim.workload import workload
-    from spikeforge.cli.common import test_images
-    from spikeforge.cli.sections import (
-        accuracy_section,
-        network_section,
-        power_section,
-        rtl_section,
-        versions,
-    )
-    from spikeforge.netfile import load_network
-    from spikeforge.progress import console
-
-    if images_per_second is not None:
-        check_rate(images_per_second)
-    profile = load_profile(technology)
-    clock = check_clock(profile, clock_mhz)
-    loaded = load_network(network)
-    fitted = profile.fitted is not None
-    config = (
-        gate_config(loaded, technology_named(profile.base or ""), lanes, None)
-        if fitted else configure(loaded, lanes)
-    )  # fmt: skip
-    chosen = test_images(loaded, data, images)
-    found = simulate(loaded, config, chosen.levels)
-    inventory = take_inventory(loaded, config)
-    power = (
-        fitted_estimate(loaded, inventory, found.activity, config, profile, clock)
-        if fitted else estimate(inventory, found.activity, profile, clock)
-    )  # fmt: skip
-    record: dict[str, object] = {
-        "schema": 1,
-        "network": network_section(loaded, config),
-        "dataset": chosen.describe(),
-        "accuracy": accuracy_section(loaded, found, chosen.labels),
-        **rtl_section(found),
-        **power_section(power, found),
-        "workload": workload(loaded, found.trace),
-        "versions": versions(),
-    }
-    points = None
-    if images_per_second is not None:
-        points = find_points(loaded, chosen, profile, clock, images_per_second)
-        record["operating_points"] = [point.to_json() for point in points]
-    emit(record, as_json, summary_table(record) if points is None else
-         point_table(points, images_per_second or 0.0))  # fmt: skip
-    for note in power.notes:
-        console.print(f"- {note}", style="dim", soft_wrap=True, markup=False)
     if found.message:
         raise MismatchError(found.message)

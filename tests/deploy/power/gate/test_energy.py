@@ -49,6 +49,16 @@ def test_an_output_takes_the_tables_of_the_inputs_that_moved(library, make_netli
     assert energy(netlist, library, waves) == pytest.approx(rises + 0.4)
 
 
+def test_a_table_without_a_condition_is_for_the_states_that_no_other_names(
+    library, make_netlist, rows_of
+):
+    netlist = make_netlist(("TXOR", {"A": 3, "B": 4, "Y": 5}))
+    waves = waves_of(netlist, library, rows_of, {3: "01010", 4: "11111", 5: "10101"})
+    assert energy(netlist, library, waves) == pytest.approx(2 * 0.5 + 2 * 0.6)
+    waves = waves_of(netlist, library, rows_of, {3: "01010", 4: "00000", 5: "01010"})
+    assert energy(netlist, library, waves) == pytest.approx(2 * 7.0 + 2 * 8.0)
+
+
 def flop(make_netlist):
     return make_netlist(("TDFF", {"CK": 2, "D": 3, "Q": 4}))
 
@@ -105,7 +115,7 @@ def test_changes_are_counted_over_word_borders(library_bits, seed):
     waves = Waves(rows, len(bits), netlist, None, {2: (2, -1)})
     changes = sum(a != b for a, b in itertools.pairwise(bits))
     assert waves.toggles()[3] == changes
-    assert waves.high()[3] == sum(bits[:-1])
+    assert waves.high()[3] == 2 * sum(bits[:-1])
     assert waves.cycles == len(bits) - 1
 
 

@@ -54,8 +54,8 @@ def test_verilog_says_the_same(pair):
         assert eval(verilog, dict(values)) & 1 == eval(python, dict(values))
 
 
-def test_binding_not_then_and_then_xor_then_or():
-    assert parse_expression("!A B ^ C + D").verilog(str) == "(((~A & B) ^ C) | D)"
+def test_binding_not_then_xor_then_and_then_or():
+    assert parse_expression("!A B ^ C + D").verilog(str) == "((~A & (B ^ C)) | D)"
     assert parse_expression("1").verilog(str) == "1'b1"
     assert parse_expression("A_ADDR[3] & B").pins == {"A_ADDR[3]", "B"}
 
