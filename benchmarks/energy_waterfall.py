@@ -1,8 +1,8 @@
 """Energy of one network at gate level, one option switched on after the other, as a waterfall.
 
-The baseline is the plainest accelerator here that runs the same network file: 16 lanes,
-The baseline is the plainest accelerator here that runs the same network file: 16 lanes,
-from 256-word ones always). Prints a table, and draws it with --svg.
+The baseline is the plainest accelerator here that runs the same network file: 16 lanes, no clock
+gating, weight memories from macros of up to 2048 words (memories that are small anyway come from
+256-word ones always). Prints a table, and draws it with --svg.
 
 Example:
     python benchmarks/energy_waterfall.py models/mnist-tiny.safetensors --liberty DIR --data DIR
