@@ -187,6 +187,7 @@ def fitted_estimate(
         static[block.name] += block.flip_flops * each
     memory_nw = 0.0
     unknown: set[str] = set()
+    never = _never_fitted(features, energies)
     for memory, found in built.items():
         if found is None:
             leaks = memory.width_bits * memory.depth * each
@@ -226,7 +227,18 @@ def fitted_estimate(
             "not included: glitches, place and route, pads, host link, clock source, loading",
             *profile.notes,
         ),
-        unknown=(f"SRAM leakage (unknown: {', '.join(sorted(unknown))})",) if unknown else (),
+        unknown=(
+            *((f"SRAM leakage (unknown: {', '.join(sorted(unknown))})",) if unknown else ()),
+            *((f"logic of blocks that the fit never saw: {', '.join(never)}",) if never else ()),
+        ),
+    )  # fmt: skip
+
+
+def _never_fitted(features: Features, energies: FittedEnergies) -> list[str]:
+    """Blocks of kinds without any fitted energy: they would count as nothing."""
+    return sorted(
+        block for block, row in features.items()
+        if any(row.values()) and not any(name in energies.pj for name in row)
     )  # fmt: skip
 
 

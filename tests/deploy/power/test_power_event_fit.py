@@ -100,6 +100,24 @@ def test_the_report_adds_up_and_says_its_error(design, profile):
     assert more.dynamic_uj - report.dynamic_uj >= 0.99 * sum(macros.values()) * 1e-6
 
 
+def test_blocks_that_the_fit_never_saw_are_named(design, profile):
+    network, config, inventory = design
+    report = fitted_estimate(network, inventory, activity_for(inventory), config, profile, 50.0)
+    (said,) = report.unknown
+    assert said.startswith("logic of blocks that the fit never saw: ")
+    assert "hidden1.fire" in said
+    assert "hidden1.integrate" not in said
+    assert said in report.label
+
+
+def test_the_shipped_profile_says_how_far_it_is_off():
+    shipped = load_profile("ihp-sg13g2-fitted")
+    assert shipped.fitted.error_total <= 0.10
+    assert shipped.fitted.error_logic <= 0.15
+    assert shipped.fitted.error_block <= 0.25
+    assert f"total within {shipped.fitted.error_total:.1%}" in shipped.error
+
+
 def test_a_fitted_profile_has_its_bases_numbers(tmp_path):
     text = FittedEnergies(FITTED.pj).to_toml({"total": 0.05, "logic": 0.1, "block": 0.2}, 5, 6)
     (tmp_path / "own.toml").write_text(text)
