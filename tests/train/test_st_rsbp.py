@@ -106,7 +106,7 @@ def test_a_potential_grows_with_the_receivers_count_ever_more_slowly(spike_pairs
     assert e.shape == (9, 9)
     assert torch.allclose(e[0], torch.zeros(9, dtype=e.dtype))
     every = torch.ones(8)
-    assert e[8, 8] == pytest.approx(spike_pairs.psp(every, every, neuron))
+    assert float(e[8, 8]) == pytest.approx(float(spike_pairs.psp(every, every, neuron)))
     assert mean_psp(8, NEURONS[1]).shape == (9, 5)  # one refractory step: every other step at most
     effect = CountEffect(8, neuron)
     slopes = [effect.slope(4, count) for count in range(1, 9)]
