@@ -22,8 +22,9 @@ from spikeforge.netfile import save_network
 @pytest.fixture(scope="module")
 def network(networks):
     rng = np.random.default_rng(5)
+    # So many inputs that events, and the link's pixels, need more than a byte of a block RAM.
     hidden = networks.Numbers(
-        weight=rng.integers(-7, 8, (6, 9)), threshold=rng.integers(2, 20, 6),
+        weight=rng.integers(-7, 8, (6, INPUTS)), threshold=rng.integers(2, 60, 6),
         bias=rng.integers(-3, 4, 6), bits=4, per_neuron=True,
     )  # fmt: skip
     output = networks.Numbers(
@@ -32,6 +33,7 @@ def network(networks):
     return networks.network_of(hidden, output, input_steps=7)
 
 
+INPUTS = 150
 BOARDS = {"icebreaker": 3.0, "ulx3s-12f": 50.0}
 
 
@@ -44,7 +46,7 @@ def built(request, network):
 
 def test_the_netlist_gives_the_classes_and_cycles_of_the_rtl(built, network):
     board, config, found = built
-    images = np.random.default_rng(7).integers(0, 256, (12, 1, 9)).astype(np.uint8)
+    images = np.random.default_rng(7).integers(0, 256, (12, 1, INPUTS)).astype(np.uint8)
     images[0], images[1] = 0, 255
     link = board_link(board, found.clock)
     proof = run_netlist(found.folder, network, config, board, found.clock, link, images)
