@@ -12,7 +12,7 @@ from typing import Any
 
 from deploy.asic.design import TOP
 from deploy.asic.pdk import Pdk
-from deploy.bitstream.tools import synthesize
+from deploy.yosys import run_yosys
 from hw.memory.sg13g2 import sg13g2_black_boxes
 from spikeforge.errors import SpikeforgeError
 from spikeforge.files import write_atomically
@@ -71,7 +71,7 @@ def elaborate(folder: Path, names: Iterable[str], pdk: Pdk) -> Elaborated:
     """
     write_atomically(folder / "elaborate.ys", _script(names))
     try:
-        synthesize(folder, "elaborate.ys")
+        run_yosys(folder, "elaborate.ys")
     except SpikeforgeError as error:
         why, _, _ = str(error).partition("; all it said")  # in a log that goes with the folder
         raise SpikeforgeError(f"the written Verilog cannot be elaborated: {why}") from None

@@ -19,7 +19,7 @@ from deploy.asic.pdk import Pdk
 from deploy.asic.readme import readme
 from deploy.asic.record import make_record, write_record
 from deploy.asic.silicon_compiler import silicon_compiler_script
-from deploy.bitstream.tools import package_versions
+from deploy.running import package_versions
 from hw.config import HardwareConfig
 from hw.content import load_bytes
 from spikeforge.errors import MismatchError, SpikeforgeError

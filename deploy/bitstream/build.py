@@ -14,9 +14,11 @@ from filelock import FileLock
 
 from deploy.bitstream.placement import Placement, read_placement
 from deploy.bitstream.script import memory_library, synthesis_script
-from deploy.bitstream.tools import Running, pack, place, synthesize, tool_versions
+from deploy.bitstream.tools import pack, place, tool_versions
 from deploy.boards import Board, ClockPlan, Family, plan_clock
 from deploy.boards.design import TOP, Design, board_link, make_design
+from deploy.running import Running
+from deploy.yosys import run_yosys
 from hw.config import HardwareConfig
 from spikeforge.cache import cache_folder
 from spikeforge.errors import SpikeforgeError
@@ -138,7 +140,7 @@ def _build(folder: Path, design: Design, board: Board, clock: ClockPlan, seed: i
         write_atomically(folder / name, text)
     write_atomically(folder / "synthesis.ys", synthesis_script(board.family, TOP))
     with progress("Synthesize", None):
-        synthesize(folder, "synthesis.ys")
+        run_yosys(folder, "synthesis.ys")
     placement = _place(folder, design, board, clock, seed)
     with progress("Pack", None):
         pack(board, folder, placement.seed, _bitstream(board))

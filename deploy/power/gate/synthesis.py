@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from deploy.bitstream.tools import synthesize
 from deploy.power.gate.cells import Cell
 from deploy.power.gate.memories import LEAST_BITS
 from deploy.power.gate.netlist import MEMORY
 from deploy.power.gate.technology import Kit
 from deploy.power.liberty import unpacked_text
+from deploy.yosys import run_yosys
 from hw.verilog import TOP
 from spikeforge.errors import SpikeforgeError
 from spikeforge.files import write_atomically
@@ -63,7 +63,7 @@ def synthesize_netlist(
     )
     write_atomically(folder / "synthesis.ys", _script(verilog, liberties, period_ns, gating))
     with progress("Synthesize to library cells", None):
-        synthesize(folder, "synthesis.ys")
+        run_yosys(folder, "synthesis.ys")
     return folder / "netlist.json"
 
 

@@ -12,7 +12,7 @@ import pytest
 from deploy.asic.design import asic_config, design_files
 from deploy.asic.handoff import check_verilog
 from deploy.asic.pdk import pdk_named
-from deploy.bitstream.tools import synthesize
+from deploy.yosys import run_yosys
 from spikeforge.errors import SpikeforgeError
 
 
@@ -84,6 +84,6 @@ def test_the_kits_own_liberty_files_have_every_cell_and_pin(design, tmp_path):
         steps.append(f"read_verilog -sv -defer -noautowire {number}.v")
     steps += ["hierarchy -check -top spikeforge_chip", "proc", "flatten", "check -assert"]
     (tmp_path / "kit.ys").write_text("\n".join(steps))
-    synthesize(tmp_path, "kit.ys")
+    run_yosys(tmp_path, "kit.ys")
     assert len(wanted) > 2
     assert "Warning: Resizing cell port" not in (tmp_path / "yosys.log").read_text()
