@@ -19,7 +19,8 @@ from pathlib import Path
 from rich.table import Table
 
 from deploy.power.gate.estimate import gate_estimate
-from deploy.power.gate.technology import load_kit, technology_named
+from deploy.power.gate.kit import load_kit
+from deploy.power.gate.technology import technology_named
 from hw.config import HardwareConfig, configure
 from spikeforge.cli.common import test_images
 from spikeforge.files import write_atomically

@@ -13,19 +13,24 @@ Example:
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.table import Table
 from scipy.optimize import nnls
 
+import deploy.power
+import hw
 from deploy.power.event_fit import FittedEnergies, block_features, predict
 from deploy.power.gate.banks import gate_config
 from deploy.power.gate.estimate import gate_estimate
+from deploy.power.gate.kit import Kit, load_kit
 from deploy.power.gate.measure import Kind
-from deploy.power.gate.technology import load_kit, technology_named
+from deploy.power.gate.technology import technology_named
 from deploy.power.profile import load_profile
 from hw.census import take_inventory
 from spikeforge.cli.common import test_images
@@ -98,15 +103,17 @@ def measured(
 ) -> dict[str, object]:
     """One case at gate level, and what the events of the same run were."""
     path = folder / f"{case.name}.json"
-    if path.exists():
-        found: dict[str, object] = json.loads(path.read_text())
-        return found
     network = network_of(case, folder, data)
     technology = technology_named(TECHNOLOGY)
+    kit = load_kit(technology, liberty)
+    levels = test_images(network, data, images).levels
+    key = _key(kit, levels)
+    if path.exists():
+        found: dict[str, object] = json.loads(path.read_text())
+        if found.get("key") == key:
+            return found
     config = gate_config(network, technology, case.lanes, None)
-    run = gate_estimate(
-        network, config, load_kit(technology, liberty), test_images(network, data, images).levels
-    )
+    run = gate_estimate(network, config, kit, levels)
     inventory = take_inventory(network, config)
     logic: dict[str, float] = {}
     macros: dict[str, float] = {}
@@ -117,9 +124,20 @@ def measured(
     activity = run.simulation.activity
     features, counted = block_features(network, inventory, activity, config, profile)
     found = {"logic_pj": logic, "macros_pj": macros, "features": features, "macros_event": counted,
-             "cycles": run.report.interval_cycles}  # fmt: skip
+             "cycles": run.report.interval_cycles, "key": key}  # fmt: skip
     write_atomically(path, json.dumps(found))
     return found
+
+
+def _key(kit: Kit, levels: NDArray[np.uint8]) -> str:
+    """What a kept result is good for: these images, these Liberty files, this code."""
+    digest = hashlib.sha256(levels.tobytes())
+    for file in kit.library.files:
+        digest.update(file.sha256.encode())
+    for package in (deploy.power, hw):
+        for path in sorted(Path(package.__path__[0]).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def fit(found: list[dict[str, object]]) -> dict[str, float]:

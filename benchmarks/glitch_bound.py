@@ -22,10 +22,11 @@ from deploy.power.gate.banks import gate_config
 from deploy.power.gate.buffering import with_buffers
 from deploy.power.gate.cells import Cell
 from deploy.power.gate.estimate import gate_estimate
+from deploy.power.gate.kit import Kit, load_kit
 from deploy.power.gate.netlist import Netlist, read_netlist
 from deploy.power.gate.path import Timing
 from deploy.power.gate.record import run_images
-from deploy.power.gate.technology import Kit, load_kit, technology_named
+from deploy.power.gate.technology import technology_named
 from deploy.power.gate.timing import analyze_timing
 from deploy.power.gate.waves import clock_nets
 from hw.verilog import TOP

@@ -16,8 +16,9 @@ import tempfile
 from pathlib import Path
 
 from deploy.power.gate.buffering import with_buffers
+from deploy.power.gate.kit import load_kit
 from deploy.power.gate.netlist import read_netlist
-from deploy.power.gate.technology import load_kit, technology_named
+from deploy.power.gate.technology import technology_named
 from deploy.power.gate.timing import analyze_timing
 from deploy.power.liberty import unpacked_text
 from hw.verilog import TOP

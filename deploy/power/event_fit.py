@@ -13,9 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deploy.power.operations import OperationEnergies
 from deploy.power.profile import Macro, Profile
-from deploy.power.result import BlockPower, PowerReport
 from hw.composing import composition_of
 from hw.config import HardwareConfig
 from hw.inventory import Inventory, Memory
@@ -24,8 +22,8 @@ from sim.activity import Activity, OperationKind
 from spikeforge.network import Conv2d, Dense, Network
 
 __all__ = [
-    "CLOCK", "FittedEnergies", "block_features", "fitted_estimate",
-    "macro_energies_pj", "predict",
+    "CLOCK", "Features", "FittedEnergies", "block_features", "macro_energies_pj", "place_of",
+    "predict",
 ]  # fmt: skip
 
 CLOCK = "flip-flop cycle"
@@ -96,7 +94,7 @@ def block_features(
         reads = activity.reads_per_image[memory.name]
         writes = activity.writes_per_image.get(memory.name, 0.0)
         built = composition_of(memory, config)
-        place = _place(memory, inventory)
+        place = place_of(memory, inventory)
         if built is None:
             bits = memory.width_bits * memory.depth
             features[place][CLOCK] += bits * activity.interval_cycles
@@ -126,7 +124,7 @@ def _nonzero_shares(network: Network) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _place(memory: Memory, inventory: Inventory) -> str:
+def place_of(memory: Memory, inventory: Inventory) -> str:
     """The block of the hierarchy that a memory stands in."""
     layer, _, kind = memory.name.rpartition("_")
     names = {block.name for block in inventory.blocks}
@@ -158,91 +156,3 @@ def predict(
         for block, row in features.items()
     }
     return logic, dict(macros)
-
-
-def fitted_estimate(
-    network: Network, inventory: Inventory, activity: Activity, config: HardwareConfig,
-    profile: Profile, clock_mhz: float,
-) -> PowerReport:  # fmt: skip
-    """The event method's report with fitted energies, on the memories that the hardware has.
-
-    Args:
-        network: The network.
-        inventory: The design, with gated clocks.
-        activity: What it did.
-        config: Its hardware, with the technology's macros.
-        profile: With fitted energies.
-        clock_mhz: The clock.
-    """
-    assert profile.fitted is not None
-    features, macros = block_features(network, inventory, activity, config, profile)
-    energies = FittedEnergies(profile.fitted.pj)
-    logic, _ = predict(features, macros, energies)
-    operations = OperationEnergies.of(profile)
-    built = {memory: composition_of(memory, config) for memory in inventory.memories}
-    known = {macro.name: macro for macro in profile.macros}
-    static: defaultdict[str, float] = defaultdict(float)
-    each = operations.flip_flop_leakage_nw + operations.logic_leakage_nw
-    for block in inventory.blocks:
-        static[block.name] += block.flip_flops * each
-    memory_nw = 0.0
-    unknown: set[str] = set()
-    never = _never_fitted(features, energies)
-    for memory, found in built.items():
-        if found is None:
-            leaks = memory.width_bits * memory.depth * each
-        else:
-            stated = [(known[name].leakage, count) for name, count in found.count().items()]
-            unknown |= {name for name in found.count() if known[name].leakage is None}
-            leaks = sum(one.value * count for one, count in stated if one is not None)
-            memory_nw += leaks
-        static[_place(memory, inventory)] += leaks
-    idle = sum(
-        energies.pj.get(name, 0.0) * amount for row in features.values()
-        for name, amount in row.items() if name.endswith(CLOCK)
-    ) / activity.interval_cycles  # fmt: skip
-    names = dict.fromkeys([*logic, *macros, *static])
-    used = {name for found in built.values() if found for name in found.count()}
-    others = set(known) - used
-    return PowerReport(
-        technology=profile.name, corner=profile.operating.corner,
-        voltage_v=profile.operating.voltage.value,
-        temperature_c=profile.operating.temperature.value, clock_mhz=clock_mhz,
-        interval_cycles=activity.interval_cycles, latency_cycles=activity.latency_cycles,
-        images=activity.images,
-        blocks={name: BlockPower(dynamic_pj=logic.get(name, 0.0) + macros.get(name, 0.0),
-                                 static_nw=static.get(name, 0.0)) for name in names},
-        memory_static_nw=memory_nw,
-        clock_pj_per_cycle=idle,
-        memory_macros={memory.name: _spelled(found, memory) for memory, found in built.items()},
-        memory_area_mm2=sum(found.area_um2 for found in built.values() if found) * 1e-6,
-        sources=tuple(
-            f"{source.file} (SHA-256 {source.sha256[:12]})" for source in profile.sources
-            if not any(source.file.startswith(name) for name in others)
-        ),
-        error=profile.error,
-        notes=(
-            "energies of operations and of clocks are fitted to gate-level runs with gated clocks",
-            "memories are those of the RTL: the shallowest macros within 8 mm2",
-            "not included: glitches, place and route, pads, host link, clock source, loading",
-            *profile.notes,
-        ),
-        unknown=(
-            *((f"SRAM leakage (unknown: {', '.join(sorted(unknown))})",) if unknown else ()),
-            *((f"logic of blocks that the fit never saw: {', '.join(never)}",) if never else ()),
-        ),
-    )  # fmt: skip
-
-
-def _never_fitted(features: Features, energies: FittedEnergies) -> list[str]:
-    """Blocks of kinds without any fitted energy: they would count as nothing."""
-    return sorted(
-        block for block, row in features.items()
-        if any(row.values()) and not any(name in energies.pj for name in row)
-    )  # fmt: skip
-
-
-def _spelled(found: Composition | None, memory: Memory) -> str:
-    if found is None:
-        return f"{memory.width_bits * memory.depth} flip-flops"
-    return " + ".join(f"{count} x {name}" for name, count in found.count().items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["METHOD", "BlockPower", "PowerReport", "Span"]
+__all__ = ["METHOD", "BlockPower", "PowerReport", "Span", "Timed"]
 
 METHOD = "event"
 
@@ -27,14 +27,42 @@ class BlockPower:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PowerReport:
+class Timed:
+    """Cycles at a clock, and the times that they take.
+
+    Attributes:
+        clock_mhz: The clock.
+        interval_cycles, latency_cycles: Cycles between results, and of one image, means.
+    """
+
+    clock_mhz: float
+    interval_cycles: float
+    latency_cycles: float
+
+    @property
+    def interval_us(self) -> float:
+        """Time between results, back to back."""
+        return self.interval_cycles / self.clock_mhz
+
+    @property
+    def latency_ms(self) -> float:
+        """Time from an image's first event to its result, a mean."""
+        return self.latency_cycles / self.clock_mhz * 1e-3
+
+    @property
+    def images_per_second(self) -> float:
+        """Throughput of the accelerator itself, back to back."""
+        return 1e6 / self.interval_us
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerReport(Timed):
     """An estimate of power, energy and latency; never a measurement.
 
     Attributes:
         technology: The profile's name.
         corner, voltage_v, temperature_c: The operating point of all numbers.
         clock_mhz: The clock; no timing analysis has confirmed it.
-        interval_cycles, latency_cycles: Cycles between results, and of one image, means.
         images: Images that the activity was counted on.
         blocks: Each block's share.
         memory_static_nw: The part of the static power that memories leak, as far as it is known.
@@ -51,9 +79,6 @@ class PowerReport:
     corner: str
     voltage_v: float
     temperature_c: float
-    clock_mhz: float
-    interval_cycles: float
-    latency_cycles: float
     images: int
     blocks: Mapping[str, BlockPower]
     memory_static_nw: float
@@ -64,21 +89,6 @@ class PowerReport:
     error: str
     notes: tuple[str, ...]
     unknown: tuple[str, ...]
-
-    @property
-    def interval_us(self) -> float:
-        """Time between results, back to back."""
-        return self.interval_cycles / self.clock_mhz
-
-    @property
-    def latency_ms(self) -> float:
-        """Time from an image's first event to its result, a mean."""
-        return self.latency_cycles / self.clock_mhz * 1e-3
-
-    @property
-    def images_per_second(self) -> float:
-        """Throughput of the accelerator itself, back to back."""
-        return 1e6 / self.interval_us
 
     @property
     def dynamic_uj(self) -> float:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from deploy.power.result import PowerReport
     from hw.config import HardwareConfig
     from sim.simulate import Simulation
+    from spikeforge.cli.common import Images
     from spikeforge.network import Network
 
 __all__ = ["run_event"]
@@ -32,16 +33,8 @@ def run_event(
     from deploy.power.operating import check_rate
     from deploy.report import summary_table
     from sim.simulate import simulate
-    from sim.workload import workload
     from spikeforge.cli.common import emit, test_images
     from spikeforge.cli.operating import POINT_IMAGES, find_points, point_table
-    from spikeforge.cli.sections import (
-        accuracy_section,
-        network_section,
-        power_section,
-        rtl_section,
-        versions,
-    )
     from spikeforge.netfile import load_network
     from spikeforge.progress import console
 
@@ -54,16 +47,7 @@ def run_event(
     chosen = test_images(loaded, data, images)
     found = simulate(loaded, config, chosen.levels)
     power = _power(loaded, config, profile, found, clock)
-    record: dict[str, object] = {
-        "schema": 1,
-        "network": network_section(loaded, config),
-        "dataset": chosen.describe(),
-        "accuracy": accuracy_section(loaded, found, chosen.labels),
-        **rtl_section(found),
-        **power_section(power, found),
-        "workload": workload(loaded, found.trace),
-        "versions": versions(),
-    }
+    record = _record(loaded, config, chosen, found, power)
     if images_per_second is None:
         emit(record, as_json, summary_table(record))
     else:
@@ -82,6 +66,30 @@ def run_event(
         raise MismatchError(found.message)
 
 
+def _record(
+    network: Network, config: HardwareConfig, chosen: Images, found: Simulation, power: PowerReport
+) -> dict[str, object]:
+    from sim.workload import workload
+    from spikeforge.cli.sections import (
+        accuracy_section,
+        network_section,
+        power_section,
+        rtl_section,
+        versions,
+    )
+
+    return {
+        "schema": 1,
+        "network": network_section(network, config),
+        "dataset": chosen.describe(),
+        "accuracy": accuracy_section(network, found, chosen.labels),
+        **rtl_section(found),
+        **power_section(power, found),
+        "workload": workload(network, found.trace),
+        "versions": versions(),
+    }
+
+
 def _config(network: Network, profile: Profile, lanes: int | None) -> HardwareConfig:
     """The hardware that a profile is for: fitted energies know gated clocks and real macros."""
     from deploy.power.gate.banks import gate_config
@@ -97,7 +105,7 @@ def _power(
     network: Network, config: HardwareConfig, profile: Profile, found: Simulation, clock_mhz: float
 ) -> PowerReport:
     from deploy.power import estimate
-    from deploy.power.event_fit import fitted_estimate
+    from deploy.power.fitted import fitted_estimate
     from hw.census import take_inventory
 
     inventory = take_inventory(network, config)

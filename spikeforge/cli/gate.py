@@ -22,8 +22,9 @@ def run_gate(
     """
     from deploy.power.gate.banks import gate_config
     from deploy.power.gate.estimate import gate_estimate
+    from deploy.power.gate.kit import load_kit
     from deploy.power.gate.screen import block_table, gate_table
-    from deploy.power.gate.technology import load_kit, technology_named
+    from deploy.power.gate.technology import technology_named
     from deploy.power.operating import check_rate
     from spikeforge.cli.common import emit, test_images
     from spikeforge.cli.sections import accuracy_section, network_section, rtl_section, versions

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from deploy.power.gate.cells import StateKind
+from deploy.power.gate.kit import Kit
 from deploy.power.gate.netlist import ONE, Instance, Netlist
-from deploy.power.gate.technology import Kit
 from deploy.power.gate.waves import clock_nets
 
 __all__ = ["MOST_SINKS", "with_buffers"]

@@ -10,8 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from deploy.power.gate.cells import Cell
+from deploy.power.gate.kit import Kit
 from deploy.power.gate.netlist import Netlist
-from deploy.power.gate.technology import Kit
 
 __all__ = ["FAN_OUT", "ClockNet", "clock_net_energies"]
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from deploy.power.gate.buffering import with_buffers
 from deploy.power.gate.cells import StateKind
 from deploy.power.gate.clock_tree import clock_net_energies
 from deploy.power.gate.equality import check_equal
+from deploy.power.gate.kit import Kit
 from deploy.power.gate.measure import Kind, Meter, Spent
 from deploy.power.gate.memories import add_memory_cells, memory_notes
 from deploy.power.gate.netlist import Netlist, read_netlist, write_netlist
@@ -25,16 +25,15 @@ from deploy.power.gate.record import NetlistRun, build_netlist_model, run_images
 from deploy.power.gate.result import GateReport
 from deploy.power.gate.saif import write_saif
 from deploy.power.gate.synthesis import synthesize_netlist
-from deploy.power.gate.technology import Kit
 from deploy.power.gate.timing import analyze_timing
 from deploy.power.gate.waves import clock_nets
 from deploy.power.scaling import SCALED_NODES, ScaledEnergy, scale
 from deploy.power.sram_leakage import SRAM_LEAKAGE_SOURCE, sram_leakage_uw
+from deploy.running import package_versions
 from hw.census import take_inventory
 from hw.composing import composition_of
 from hw.config import HardwareConfig
 from hw.memory.sg13g2 import MACROS
-from hw.memory.technology import Technology
 from hw.ram import ram_verilog
 from hw.verilog import TOP, generate_verilog
 from sim.simulate import Simulation, simulate
@@ -51,7 +50,7 @@ _METHOD_VERSION = 2  # of the netlist's making, for the cache
 _NOTES = (
     "synthesized by Yosys and ABC, not placed or routed; the clock tree is estimated (20 pins a "
     "buffer), the clock has no skew",
-    "glitches are not in it: nets change at most once a cycle here; docs/gate-power.md bounds them",
+    "glitches are not in it: nets change at most once a cycle here (docs/gate-power.md has more)",
     "internal energy by the cells' tables under their conditions, at loads and slews of the static "
     "timing analysis; conditions that the run cannot decide count as false",
     "not included: pads, clock source, test logic, loading the weights",
@@ -120,13 +119,16 @@ def gate_estimate(
     check_equal(run, network, config, levels)
     write_saif(folder / "activity.saif", netlist, meter.spent, clock)
     report = _report(kit, netlist, timing, run, simulation, meter.spent, clock, len(levels))
-    report = replace(report, scaled=_scaled(report, network, config, simulation))
+    report = replace(
+        report, scaled=_scaled(report, network, config, simulation, kit.technology.node_nm)
+    )
     return GateRun(report=report, simulation=simulation, folder=folder)
 
 
 def _folder(verilog: str, kit: Kit, aim_mhz: float, register_gating: bool) -> Path:
     parts = [verilog, [one.sha256 for one in kit.library.files], kit.technology.name, aim_mhz,
-             register_gating, _METHOD_VERSION, version("pyosys")]  # fmt: skip
+             register_gating, _METHOD_VERSION,
+             package_versions("gate-level estimates", ["pyosys"])]  # fmt: skip
     name = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
     return cache_folder("netlists") / name
 
@@ -157,11 +159,13 @@ def _check_tables(netlist: Netlist, kit: Kit) -> None:
 
 
 def _scaled(
-    report: GateReport, network: Network, config: HardwareConfig, simulation: Simulation
+    report: GateReport,
+    network: Network,
+    config: HardwareConfig,
+    simulation: Simulation,
+    from_nm: int,
 ) -> tuple[ScaledEnergy, ...]:
     """The same design at other nodes, where its memories are macros."""
-    if config.technology is not Technology.SG13G2:
-        return ()
     activity = simulation.activity
     accesses = {}
     for memory in take_inventory(network, config).memories:
@@ -170,9 +174,11 @@ def _scaled(
             reads = activity.reads_per_image[memory.name]
             writes = activity.writes_per_image.get(memory.name, 0.0)
             accesses[memory.name] = (built, reads, writes)
+    if not accesses:
+        return ()
     logic_pj = sum(pj for (_, kind), pj in report.energy_pj.items() if kind is not Kind.MEMORIES)
     return tuple(
-        scale(logic_pj * 1e-6, accesses, node, volts, from_nm=130, from_volts=report.voltage_v)
+        scale(logic_pj * 1e-6, accesses, node, volts, from_nm=from_nm, from_volts=report.voltage_v)
         for node, volts in SCALED_NODES
     )
 
@@ -214,7 +220,7 @@ def _report(
         energy_pj={key: value * scale for key, value in spent.energy_pj.items()},
         logic_static_nw=static[False], memory_static_nw=static[True],
         memory_leakage_uw=sram_leakage_uw(sum(counts[name] * bits[name] for name in memories)),
-        cells=counts,
+        cells=counts, memories={name: counts[name] for name in sorted(memories)},
         flip_flops=sum(counts[name] for name, state in states.items()
                        if state is not None and state.kind is StateKind.FLIP_FLOP),
         clock_buffers=sum(one.buffers for one in tree.values()), area_mm2=area,

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from deploy.power.gate.cells import StateKind
 from deploy.power.gate.clock_tree import clock_net_energies
 from deploy.power.gate.internal import Electrical, internal_energy_pj, leakage_nw
+from deploy.power.gate.kit import Kit
 from deploy.power.gate.netlist import Netlist
 from deploy.power.gate.path import Timing
-from deploy.power.gate.technology import Kit
 from deploy.power.gate.waves import Waves, clock_nets, count
 
 __all__ = ["Kind", "Meter", "Spent"]

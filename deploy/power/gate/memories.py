@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from deploy.power.cacti import CACTI_SOURCE, GUARD, energy_factor, stand_in
 from deploy.power.gate.cells import Cell, Pin, PowerArc, State, StateKind, TimingArc
 from deploy.power.gate.expression import Expression
+from deploy.power.gate.kit import Kit
 from deploy.power.gate.netlist import MEMORY, Netlist
 from deploy.power.gate.table import Table
-from deploy.power.gate.technology import Kit, StandInNode
+from deploy.power.gate.technology import CactiNode, GateTechnology
 
 __all__ = ["LEAST_BITS", "add_memory_cells", "memory_notes"]
 
@@ -24,35 +26,34 @@ def add_memory_cells(kit: Kit, netlist: Netlist) -> None:
         found = _NAME.match(name)
         if found and kit.technology.stand_in is not None:
             pins = netlist.instances[numbers[0]].nets
-            kit.library.add(
-                _cell(name, int(found[1]), int(found[2]), pins, kit.technology.stand_in)
-            )
+            node, factor = kit.technology.stand_in, _factor(kit.technology.stand_in, kit.technology)
+            kit.library.add(_cell(name, int(found[1]), int(found[2]), pins, node, factor))
 
 
 def memory_notes(kit: Kit) -> tuple[str, ...]:
     """What the report says of the memories."""
-    node = kit.technology.stand_in
+    node, technology = kit.technology.stand_in, kit.technology
     if node is None:
         return ()
-    factor = _factor(node)
+    factor = _factor(node, technology)
     return (
         f"memories of {LEAST_BITS} bits or more: no macros with power tables in this technology; "
-        f"{CACTI_SOURCE}, {node.cacti_nm} nm, energy times {factor:.3g} for {node.node_nm} nm at "
-        f"{node.volts:g} V (Stillmaker and Baas 2017); silicon may need {GUARD:g} times as much; "
-        "access times are CACTI's own, their leakage is in the range below",
+        f"{CACTI_SOURCE}, {node.node_nm} nm, energy times {factor:.3g} for {technology.node_nm} nm "
+        f"at {technology.volts:g} V (Stillmaker and Baas 2017); silicon may need "
+        f"{GUARD:g} times as much; access times are CACTI's own, leakage is in the range below",
     )
 
 
-def _factor(node: StandInNode) -> float:
-    there = energy_factor(node.node_nm, node.volts)
-    return there / energy_factor(node.cacti_nm, node.cacti_volts)
+def _factor(node: CactiNode, technology: GateTechnology) -> float:
+    there = energy_factor(technology.node_nm, technology.volts)
+    return there / energy_factor(node.node_nm, node.volts)
 
 
-def _cell(name: str, width: int, depth: int, nets: object, node: StandInNode) -> Cell:
+def _cell(
+    name: str, width: int, depth: int, nets: Mapping[str, int], node: CactiNode, factor: float
+) -> Cell:
     """A memory as a cell: energies on its clock, by what it is asked for."""
-    assert isinstance(nets, dict)
-    one = stand_in(width, depth, node.cacti_nm)
-    factor = _factor(node)
+    one = stand_in(width, depth, node.node_nm)
     reads = Expression("pin", "re")
     enables = tuple(Expression("pin", pin) for pin in nets if pin.split("[")[0] == "we")
     writes = enables[0] if len(enables) == 1 else Expression("|", parts=enables)

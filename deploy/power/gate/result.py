@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deploy.power.gate.measure import Kind
 from deploy.power.gate.path import PathPoint
-from deploy.power.result import Span
+from deploy.power.result import Span, Timed
 from deploy.power.scaling import ScaledEnergy
 from deploy.power.sram_leakage import sram_leakage_uw
 from spikeforge.errors import SpikeforgeError
@@ -25,21 +25,21 @@ _CEILING_UW = 50.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class GateReport:
+class GateReport(Timed):
     """An estimate from a synthesized netlist; never a measurement.
 
     Attributes:
         technology, title, corner: What the cells are.
-        voltage_v, temperature_c, clock_mhz: The operating point.
+        voltage_v, temperature_c: The operating point, with the clock.
         maximum_mhz: What timing allows, wires without resistance, no clock skew.
         path: The longest path.
         overloaded: Nets beyond the load that their driver's library states.
-        interval_cycles, latency_cycles: Between results, and of one image with nothing else.
         images: On which the activity was recorded.
         energy_pj: Of one image, back to back, by block and kind.
         logic_static_nw, memory_static_nw: By block, as the library states it.
         memory_leakage_uw: Range for the memories (:mod:`deploy.power.sram_leakage`).
-        cells: How many of each library cell.
+        cells: How many of each library cell, memories included.
+        memories: How many of each memory macro, or of what stands in.
         flip_flops, clock_buffers: Counted, and estimated.
         area_mm2: Cells, and memories (by name of the block kind).
         sources, notes, unknown: What the figures rest on, and what is missing.
@@ -51,18 +51,16 @@ class GateReport:
     corner: str
     voltage_v: float
     temperature_c: float
-    clock_mhz: float
     maximum_mhz: float
     path: tuple[PathPoint, ...]
     overloaded: int
-    interval_cycles: float
-    latency_cycles: float
     images: int
     energy_pj: Mapping[tuple[str, Kind], float]
     logic_static_nw: Mapping[str, float]
     memory_static_nw: Mapping[str, float]
     memory_leakage_uw: Span
     cells: Mapping[str, int]
+    memories: Mapping[str, int]
     flip_flops: int
     clock_buffers: int
     area_mm2: Mapping[str, float]
@@ -70,16 +68,6 @@ class GateReport:
     notes: tuple[str, ...]
     unknown: tuple[str, ...]
     scaled: tuple[ScaledEnergy, ...] = ()
-
-    @property
-    def interval_us(self) -> float:
-        """Time between results, back to back."""
-        return self.interval_cycles / self.clock_mhz
-
-    @property
-    def latency_ms(self) -> float:
-        """Time of one image."""
-        return self.latency_cycles / self.clock_mhz * 1e-3
 
     @property
     def dynamic_uj(self) -> float:
@@ -135,7 +123,7 @@ class GateReport:
         Raises:
             SpikeforgeError: Says what is reached.
         """
-        most = 1e6 / self.interval_us
+        most = self.images_per_second
         if images_per_second > most:
             raise SpikeforgeError(
                 f"--images-per-second must be at most {most:.0f}, back to back at "
@@ -158,7 +146,7 @@ class GateReport:
         return (
             f"estimate, {METHOD} method (no place and route), {self.technology}, "
             f"{self.voltage_v:g} V, {self.temperature_c:g} C, {self.clock_mhz:g} MHz (timing "
-            f"allows {self.maximum_mhz:.0f}), {1e6 / self.interval_us:.0f} images/s back to back"
+            f"allows {self.maximum_mhz:.0f}), {self.images_per_second:.0f} images/s back to back"
         )
 
     def to_json(self) -> dict[str, object]:
@@ -169,7 +157,7 @@ class GateReport:
         return {
             "clock_mhz": self.clock_mhz,
             "latency_ms": {"mean": self.latency_ms},
-            "images_per_second": 1e6 / self.interval_us,
+            "images_per_second": self.images_per_second,
             "power_mw": {
                 "total": {"low": total_low, "high": total_high},
                 "dynamic": self.dynamic_uj / self.interval_us * 1e3,
@@ -179,7 +167,7 @@ class GateReport:
             },
             "energy_uj": {"low": low, "high": high},
             "glitches_uj": dict(zip(("low", "high"), self.glitches_uj, strict=True)),
-            "memory": {"macros": {name: n for name, n in self.cells.items() if self._macro(name)},
+            "memory": {"macros": dict(self.memories),
                        "area_mm2": self.area_mm2["memories"]},
             "gate": {
                 "operating": {"corner": self.corner, "voltage_v": self.voltage_v,
@@ -219,9 +207,6 @@ class GateReport:
                 + ("; ".join(self.unknown) or "all terms known"),
             },
         }  # fmt: skip
-
-    def _macro(self, name: str) -> bool:
-        return name.startswith("RM_")
 
 
 def _summed(energy: Mapping[tuple[str, Kind], float], part: int) -> dict[str, float]:

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from deploy.power.gate.cells import Cell
+from deploy.power.gate.kit import Kit
 from deploy.power.gate.memories import LEAST_BITS
 from deploy.power.gate.netlist import MEMORY
-from deploy.power.gate.technology import Kit
 from deploy.power.liberty import unpacked_text
 from deploy.yosys import run_yosys
 from hw.verilog import TOP

@@ -11,10 +11,10 @@ from deploy.power.event_fit import (
     CLOCK,
     FittedEnergies,
     block_features,
-    fitted_estimate,
     macro_energies_pj,
     predict,
 )
+from deploy.power.fitted import fitted_estimate
 from deploy.power.gate.banks import gate_config
 from deploy.power.gate.technology import technology_named
 from deploy.power.profile import Fitted, load_profile

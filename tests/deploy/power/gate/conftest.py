@@ -9,13 +9,15 @@ import pytest
 
 pytest.importorskip("liberty", reason="the optional package liberty-parser")
 
+from deploy.power.gate.kit import load_kit
 from deploy.power.gate.library import CellLibrary, read_cells
 from deploy.power.gate.netlist import Instance, Netlist
-from deploy.power.gate.technology import GateTechnology, load_kit
+from deploy.power.gate.technology import GateTechnology
 
 HERE = Path(__file__).parent
 TOY = GateTechnology(
-    name="toy", title="A toy", cells=("toy.lib",), driver="TBUF", buffer="TBUF", wire_load="w",
+    name="toy", title="A toy", cells=("toy.lib",), node_nm=130, volts=2.0,
+    driver="TBUF", buffer="TBUF", wire_load="w",
     slew_ns=0.0,
 )  # fmt: skip
 

@@ -224,6 +224,19 @@ def test_timing_of_the_chain_by_hand(kit, make_netlist):
     assert timing.overloaded == 0
 
 
+def test_paths_end_at_cells_that_state_no_setup(kit, make_netlist):
+    """A latch states none here; its data arrives after a flip-flop and an inverter."""
+    netlist = make_netlist(
+        ("TDFF", {"CK": 2, "D": 3, "Q": 4}), ("TINV", {"A": 4, "Y": 5}),
+        ("TLAT", {"G": 2, "D": 5, "Q": 6}), inputs={"d": (3,)},
+    )  # fmt: skip
+    timing = analyze_timing(netlist, kit.library, kit.wire, clock_slew_ns=0.0, input_slew_ns=0.0)
+    load = 0.011
+    rise, fall = (base + 0.1 * 0.2 + 0.2 * load / 0.1 for base in (0.1, 0.2))
+    assert timing.period_ns == pytest.approx(max(0.7 + rise, 0.6 + fall))
+    assert timing.path[-1].through == "u2/D"
+
+
 def test_a_loop_without_a_flip_flop_is_refused(kit, make_netlist):
     from spikeforge.errors import SpikeforgeError
 

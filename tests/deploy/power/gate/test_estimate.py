@@ -14,7 +14,7 @@ from deploy.power.gate import record
 from deploy.power.gate.estimate import gate_estimate
 from deploy.power.gate.measure import Kind
 from deploy.power.gate.netlist import read_netlist
-from deploy.power.gate.technology import StandInNode
+from deploy.power.gate.technology import CactiNode
 from hw.config import configure
 from spikeforge.errors import MismatchError, SpikeforgeError
 
@@ -97,7 +97,7 @@ def test_memories_without_macros_are_counted_by_cacti(networks, toy, kit):
     rng = np.random.default_rng(5)
     weight = rng.integers(-128, 128, (4, 80))  # one row an input: 80 x 32 bits
     network = networks.network_of(networks.Numbers(weight=weight, steps=4, bits=8), input_steps=4)
-    technology = replace(toy, stand_in=StandInNode(65, 1.0, 130, 1.8))
+    technology = replace(toy, stand_in=CactiNode(65, 1.2))
     found = gate_estimate(
         network, configure(network, clock_gating=True), replace(kit, technology=technology),
         rng.integers(0, 5, (4, 80)).astype(np.uint8), 10.0,
@@ -148,6 +148,25 @@ def test_a_netlist_that_hangs_is_given_up(case, kit, run, monkeypatch):
     monkeypatch.setattr(record, "_PATIENCE", 20_000)
     with pytest.raises(SpikeforgeError, match=r"^the netlist gives no result: it hangs$"):
         gate_estimate(case.network, case.config, kit, case.levels, 10.0)
+
+
+def test_a_cell_without_tables_would_count_as_nothing(case, kit, run, monkeypatch):
+    cell = kit.library.cell("TNAND2")
+    bare = {name: replace(pin, power=()) for name, pin in cell.pins.items()}
+    kit.library.add(replace(cell, pins=bare))
+    with pytest.raises(SpikeforgeError, match=r"toy\.lib: TNAND2 has no power tables; a Liberty"):
+        gate_estimate(case.network, case.config, kit, case.levels, 10.0)
+
+
+def test_rates_beyond_what_the_clock_reaches(run):
+    most = run.report.images_per_second
+    run.report.check_rate(most)
+    with pytest.raises(SpikeforgeError, match=r"^--images-per-second must be at most \d+, back to"):
+        run.report.check_rate(1.01 * most)
+    dynamic, logic, memory = run.report.at_rate(1000.0)
+    assert dynamic == pytest.approx(run.report.dynamic_uj)  # a thousand microjoules a second
+    assert logic == pytest.approx(sum(run.report.logic_static_nw.values()) * 1e-6)
+    assert memory == (0.0, 0.0)
 
 
 def test_bad_clocks_and_no_images(case, kit):

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from deploy.power.gate.cells import StateKind
+from deploy.power.gate.kit import load_kit
 from deploy.power.gate.library import CellLibrary, read_cells
-from deploy.power.gate.technology import load_kit, technology_named
+from deploy.power.gate.technology import technology_named
 from spikeforge.errors import SpikeforgeError
 
 
@@ -83,6 +84,11 @@ def test_one_cell_is_parsed_at_a_time(tmp_path, toy_text):
         ('"1ns"', '"1s"', "time_unit must be one of 1ps, 10ps, 100ps, 1ns, not 1s"),
         ('"1nW"', '"1W"', "leakage_power_unit must be one of"),
         ("nom_voltage : 2.0", "nom_voltage : 0.0", "nom_voltage must be above 0, not 0"),
+        ("nom_voltage : 2.0", "nom_voltage : nan", "nom_voltage must be above 0, not nan"),
+        ("nom_voltage : 2.0", "nom_voltage : abc", "a table or attribute is missing or no number"),
+        ("nom_temperature : 25.0", "nom_temperature : hot", "is missing or no number"),
+        ("(1, pf)", "(x, pf)", "is missing or no number"),
+        ("fanout_length (1, 1.0)", "fanout_length (one, 1.0)", "is missing or no number"),
     ],
 )  # fmt: skip
 def test_files_that_are_refused(tmp_path, toy_text, old, new, says):
@@ -119,6 +125,27 @@ def test_without_a_clock_gate_latch_and_and_stand_in(tmp_path, toy, toy_text):
     assert kit.clock_gate is None
     assert kit.latch.name == "TLAT"
     assert "a latch and an AND stand in" in kit.notes[0]
+
+
+def test_a_gzipped_file_with_flipped_bits(tmp_path, toy_text):
+    whole = gzip.compress(toy_text.encode())
+    for place in range(20, len(whole) - 20, 97):
+        (tmp_path / "toy.lib.gz").write_bytes(
+            whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :]
+        )
+        with pytest.raises(
+            SpikeforgeError, match=r"toy\.lib\.gz: cannot be read .*; fetch it again"
+        ):
+            read_cells(tmp_path / "toy.lib.gz")
+
+
+def test_files_of_another_supply_than_stated(tmp_path, toy, toy_text):
+    (tmp_path / "toy.lib").write_text(toy_text.replace("nom_voltage : 2.0", "nom_voltage : 1.5"))
+    with pytest.raises(
+        SpikeforgeError,
+        match=r"^toy\.lib: is for 1\.5 V, and A toy is meant at 2 V; give the files",
+    ):
+        load_kit(toy, tmp_path)
 
 
 def _without(text, name):

@@ -10,7 +10,8 @@ import pytest
 
 from deploy.power.gate.cells import StateKind
 from deploy.power.gate.internal import Electrical, internal_energy_pj
-from deploy.power.gate.technology import load_kit, technology_named
+from deploy.power.gate.kit import load_kit
+from deploy.power.gate.technology import technology_named
 from deploy.power.gate.waves import Waves, clock_nets
 from deploy.power.liberty import Edge, pin_of, read_library
 
