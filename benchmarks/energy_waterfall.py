@@ -1,8 +1,10 @@
 """Energy of one network at gate level, one option switched on after the other, as a waterfall.
 
-The baseline is the plainest accelerator here that runs the same network file: 16 lanes, no clock
-gating, weight memories from macros of up to 2048 words (memories that are small anyway come from
-256-word ones always). Prints a table, and draws it with --svg.
+The baseline is how such accelerators are usually built, for the same network file: membranes in a
+memory, read and written back for every event; 16 lanes, no clock gating, macros of up to 2048 words
+(memories that are small anyway come from 256-word ones always). It goes event by event through the
+whole layer; the schedule by steps belongs to other network files. Prints a table, and draws it with
+--svg.
 
 Example:
     python benchmarks/energy_waterfall.py models/mnist-tiny.safetensors --liberty DIR --data DIR
@@ -47,17 +49,22 @@ def steps(network: Network) -> list[tuple[str, HardwareConfig, bool]]:
     kit = technology_named("ihp-sg13g2").memories
     few, many = min(16, widest), min(64, widest)
 
-    def hardware(lanes: int, bank_words: int, gated: bool) -> HardwareConfig:
-        return configure(network, lanes, technology=kit, clock_gating=gated, bank_words=bank_words)
+    def hardware(lanes: int, bank_words: int, gated: bool, **options: bool) -> HardwareConfig:
+        return configure(
+            network, lanes, technology=kit, clock_gating=gated, bank_words=bank_words,
+            skip_zero_rows=False, **options,
+        )  # fmt: skip
 
     return [
-        (f"baseline: {few} lanes, no clock gating, 2048-word banks",
-         hardware(few, 2048, False), False),
+        (f"baseline: membranes in memory, {few} lanes, no clock gating, 2048-word banks",
+         hardware(few, 2048, False, state_in_memory=True), False),
+        ("membranes in registers", hardware(few, 2048, False), False),
         (f"{many} lanes", hardware(many, 2048, False), False),
         ("clock gates for layers", hardware(many, 2048, True), False),
         ("clock gates for registers", hardware(many, 2048, True), True),
         ("512-word banks", hardware(many, 512, True), True),
         ("256-word banks", hardware(many, 256, True), True),
+        ("rows added as read", hardware(many, 256, True, row_register=False), True),
     ]  # fmt: skip
 
 

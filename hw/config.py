@@ -65,6 +65,10 @@ class HardwareConfig:
         technology: What memories are made of; SPRAM and macros can only be loaded.
         bank_words: Depth of the deepest memory macro (a power of two); None: whatever is smallest.
         clock_gating: A clock-gating cell for each layer and for the loader.
+        row_register: Windowed dense layers hold a weight row for a cycle before they add it.
+            Without it they save its energy and a cycle, and need memories that are fast enough.
+        state_in_memory: Windowed dense layers keep their membranes in memory and go through all
+            neurons for each event, like other accelerators, instead of group by group: a baseline.
         skip_zero_rows: Dense layers store and visit only weight rows that are not all zero. Which
             rows these are is content; how many there are is part of the architecture.
         graded: How stepped layers weight graded events.
@@ -77,6 +81,8 @@ class HardwareConfig:
     technology: Technology = Technology.GENERIC
     bank_words: int | None = None
     clock_gating: bool = False
+    row_register: bool = True
+    state_in_memory: bool = False
     skip_zero_rows: bool = False
     graded: GradedMode = GradedMode.BITPLANE
     stall_links: bool = False
@@ -118,6 +124,10 @@ class HardwareConfig:
             found["layer_lanes"] = dict(self.layer_lanes)
         if self.skip_zero_rows:
             found["skip_zero_rows"] = True
+        if not self.row_register:
+            found["row_register"] = False
+        if self.state_in_memory:
+            found["state_in_memory"] = True
         if self.graded is not GradedMode.BITPLANE:
             found["graded"] = self.graded.value
         return found

@@ -42,6 +42,7 @@ class WindowedGeometry(Node):
         threshold_bits: Width of one threshold; 0 for a layer that only integrates.
         threshold_per_neuron: A threshold a neuron, or one for the layer.
         bias_bits: Width of one bias; 0 without biases.
+        row_register: A weight row is held for a cycle before it is added.
     """
 
     in_shape: Shape | None = None
@@ -56,6 +57,7 @@ class WindowedGeometry(Node):
     threshold_bits: int
     threshold_per_neuron: bool
     bias_bits: int
+    row_register: bool = True
 
     @property
     def groups(self) -> int:
@@ -191,10 +193,11 @@ class _Maker:
         return self._config.skip_zero_rows and layer.weight_bits > 1
 
     def _by_groups(self, layer: Dense) -> bool:
-        """Windowed dense layers run group by group, but where rows are skipped or votes counted."""
+        """Windowed dense layers run group by group, unless rows are skipped or votes counted."""
         votes = 1 if layer.neuron.fires else self._network.readout.votes
         windowed = self._schedule is Schedule.WINDOWED
-        return windowed and votes == 1 and not self._skips(layer)
+        wanted = not self._skips(layer) and not self._config.state_in_memory
+        return windowed and votes == 1 and wanted
 
     def _marks(self, traffic: Traffic) -> int:
         return 1 if self._schedule is Schedule.WINDOWED else traffic.steps
@@ -211,6 +214,7 @@ class _Maker:
             weight_bits=layer.weight_bits, membrane_bits=neuron.membrane_bits,
             threshold_bits=neuron.threshold_bits if neuron.fires else 0,
             threshold_per_neuron=neuron.threshold_per_neuron, bias_bits=neuron.bias_bits,
+            row_register=self._config.row_register,
         )  # fmt: skip
 
     def _join(self, layer: Residual, sources: tuple[str, ...]) -> JoinGeometry:

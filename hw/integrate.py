@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Array, Module, Mux, Signal, signed
+from amaranth import Array, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,12 +15,21 @@ from hw.widths import address_bits
 __all__ = ["Integrate"]
 
 
+class _Stage:
+    """What goes down the pipeline beside a row: an event with its level, or a mark, or nothing."""
+
+    def __init__(self, layer: WindowedGeometry) -> None:
+        self.valid, self.mark = Signal(), Signal()
+        self.level = Signal(layer.steps_in.bit_length(), reset_less=True)
+
+
 class Integrate(wiring.Component):
     """V += w * k for ``lanes`` neurons a cycle, then the group's membranes are handed over.
 
-    A three-stage pipeline (address, word, sum) that only a refused handover stops: one event a
-    cycle; the sum of an event is in V three cycles after it was accepted. A mark hands the group
-    over in its third cycle and costs one cycle.
+    A pipeline of address, word and sum that only a refused handover stops: one event a cycle; the
+    sum of an event is in V three cycles after it was accepted. A mark hands the group over in its
+    third cycle and costs one cycle. Without a row register the word is added in the cycle in which
+    the memory gives it, and both come a cycle earlier.
 
     Members:
         i: In(event_stream). Each image's events and mark, once for every group.
@@ -55,19 +64,17 @@ class Integrate(wiring.Component):
         layer = self._layer
         ready = Signal()  # goes high once group 0 has its biases
         advance = Signal()
-        word_valid, word_mark, sum_valid, sum_mark = (Signal() for _ in range(4))
-        word_level = Signal(layer.steps_in.bit_length(), reset_less=True)
-        sum_level = Signal.like(word_level)
-        sum_row = Signal(layer.lanes * layer.weight_bits, reset_less=True)
+        word = _Stage(layer)
+        last = _Stage(layer) if layer.row_register else word
 
         m.d.comb += [
-            advance.eq(ready & ~(sum_mark & ~self.o.ready)),
+            advance.eq(ready & ~(last.mark & ~self.o.ready)),
             self.i.ready.eq(advance),
             self.row_re.eq(advance & self.i.valid & ~self.i.p.last),
-            self.o.valid.eq(sum_mark),
-            self.added.eq(sum_valid & advance),
+            self.o.valid.eq(last.mark),
+            self.added.eq(last.valid & advance),
             self.active.eq(
-                self.i.valid | self.start | word_valid | word_mark | sum_valid | sum_mark
+                self.i.valid | self.start | word.valid | word.mark | last.valid | last.mark
             ),
         ]
         self._add_row_address(m, advance)
@@ -75,17 +82,25 @@ class Integrate(wiring.Component):
             m.d.sync += ready.eq(1)
         with m.If(advance):
             m.d.sync += [
-                word_valid.eq(self.i.valid & ~self.i.p.last),
-                word_mark.eq(self.i.valid & self.i.p.last),
-                sum_valid.eq(word_valid),
-                sum_mark.eq(word_mark),
+                word.valid.eq(self.i.valid & ~self.i.p.last),
+                word.mark.eq(self.i.valid & self.i.p.last),
             ]
         with m.If(self.row_re):
-            m.d.sync += word_level.eq(self.i.p.level)
-        with m.If(advance & word_valid):
-            m.d.sync += [sum_level.eq(word_level), sum_row.eq(self.row)]
-        self._add_lanes(m, sum_row, sum_level)
+            m.d.sync += word.level.eq(self.i.p.level)
+        row: Value = self.row
+        if layer.row_register:
+            row = self._add_row_register(m, advance, word, last)
+        self._add_lanes(m, row, last.level)
         return m
+
+    def _add_row_register(self, m: Module, advance: Signal, word: _Stage, last: _Stage) -> Signal:
+        """The row of an event, a cycle after the memory gave it."""
+        row = Signal(len(self.row), name="sum_row", reset_less=True)
+        with m.If(advance):
+            m.d.sync += [last.valid.eq(word.valid), last.mark.eq(word.mark)]
+        with m.If(advance & word.valid):
+            m.d.sync += [last.level.eq(word.level), row.eq(self.row)]
+        return row
 
     def _add_row_address(self, m: Module, advance: Signal) -> None:
         """The first row of the current group moves on with each mark."""
@@ -97,7 +112,7 @@ class Integrate(wiring.Component):
             with m.If(advance & self.i.valid & self.i.p.last):
                 m.d.sync += base.eq(Mux(base == last, 0, base + layer.fan_in))
 
-    def _add_lanes(self, m: Module, row: Signal, level: Signal) -> None:
+    def _add_lanes(self, m: Module, row: Value, level: Signal) -> None:
         layer = self._layer
         bits = layer.weight_bits
         membranes = Array(

@@ -66,6 +66,10 @@ def _choices(config: HardwareConfig) -> str:
         words.append(f"technology: {config.technology.value}")
     if config.bank_words is not None:
         words.append(f"macros of at most {config.bank_words} words")
+    if not config.row_register:
+        words.append("rows added as they are read")
+    if config.state_in_memory:
+        words.append("membranes in memory")
     if config.clock_gating:
         words.append("gated clocks")
     return ", ".join(words)

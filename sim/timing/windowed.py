@@ -114,8 +114,10 @@ class WindowedTiming:
         return accepted
 
     def _finish_group(self, accepted: int) -> None:
-        """A mark reaches the sum stage two moves later and waits there for the consumer."""
-        arrived = self._moving(accepted + 1) + 1
+        """A mark reaches the sum stage one or two moves later and waits there for the consumer."""
+        arrived = accepted + 1
+        if self._layer.row_register:
+            arrived = self._moving(arrived) + 1
         handed = max(arrived, self.consumer.ready)
         self._frozen = [self._frozen[1], (arrived, handed)]
         group = self._group

@@ -74,12 +74,12 @@ def any_sums(monkeypatch):
 class _Surrounded:
     """The accelerator between its environment and counters of what went through it."""
 
-    def __init__(self, harness, schedule, *, steps=2, lanes=1, stalls=False):
-        config = HardwareConfig(lanes=lanes, memory=MemoryMode.INIT, stall_links=stalls)
+    def __init__(self, harness, schedule, *, steps=2, lanes=1, **choices):
+        config = HardwareConfig(lanes=lanes, memory=MemoryMode.INIT, **choices)
         self.part = Accelerator(_network(schedule, steps), config)
         self.proof = harness(self.part)
         self.proof.source(self.part.events)
-        if stalls:
+        if config.stall_links:
             self.proof.free(self.part.stalls)
         self._marks = steps if schedule == "stepped" else 1
         self._levels = 1 if schedule == "stepped" else steps
@@ -134,8 +134,9 @@ def test_a_result_keeps_the_rules_of_streams_for_all_time(schedule, lanes, harne
     assert made.proof.prove_always(32).holds
 
 
-def test_every_image_of_a_windowed_accelerator_gets_its_result(harness, any_sums):
-    made = _Surrounded(harness, "windowed")
+@pytest.mark.parametrize("row_register", [True, False])
+def test_every_image_of_a_windowed_accelerator_gets_its_result(harness, any_sums, row_register):
+    made = _Surrounded(harness, "windowed", row_register=row_register)
     made.proof.free(*any_sums)
     assert made.no_image_is_stuck(27).prove_within(32).holds
 
@@ -154,5 +155,5 @@ def test_a_ring_too_small_for_an_image_is_found(harness, monkeypatch):
 
 
 def test_a_link_that_is_held_for_good_is_found(harness):
-    made = _Surrounded(harness, "stepped", lanes=2, stalls=True)
+    made = _Surrounded(harness, "stepped", lanes=2, stall_links=True)
     assert not made.no_image_is_stuck(26).prove_within(40).holds

@@ -63,15 +63,16 @@ def _expected(layer, weights, biases, images):
     return found
 
 
+@pytest.mark.parametrize("row_register", [False, True])
 @pytest.mark.parametrize("stalled", [False, True])
 @pytest.mark.parametrize(("bits", "bias_bits"), [(1, 0), (1, 4), (4, 0), (8, 6)])
 @pytest.mark.parametrize(("width", "lanes"), [(6, 2), (3, 3), (3, 1)])
 def test_membranes_are_the_sum_over_all_events(
-    clocked, layer_geometry, width, lanes, bits, bias_bits, stalled
+    clocked, layer_geometry, width, lanes, bits, bias_bits, stalled, row_register
 ):
     layer = layer_geometry(
         width=width, lanes=lanes, weight_bits=bits, bias_bits=bias_bits, membrane_bits=16,
-        steps_in=9, fan_in=5,
+        steps_in=9, fan_in=5, row_register=row_register,
     )  # fmt: skip
     rng = random.Random(width * bits + bias_bits)
     low, high = (0, 1) if bits == 1 else (-(1 << bits - 1), (1 << bits - 1) - 1)
@@ -87,8 +88,9 @@ def test_membranes_are_the_sum_over_all_events(
     assert [membranes for _, membranes in handed] == _expected(layer, weights, biases, images)
 
 
-def test_one_item_a_cycle_and_the_handover_three_cycles_later(clocked, layer_geometry):
-    layer = layer_geometry(width=2, lanes=1)
+@pytest.mark.parametrize("row_register", [False, True])
+def test_one_item_a_cycle_and_the_handover_in_its_last_stage(clocked, layer_geometry, row_register):
+    layer = layer_geometry(width=2, lanes=1, row_register=row_register)
     weights = [[1]] * layer.rows
     accepted, handed = _run(
         clocked, layer, weights, [], [[(0, 1), (3, 2)]], offer=lambda n: True, take=lambda n: True,
@@ -96,8 +98,9 @@ def test_one_item_a_cycle_and_the_handover_three_cycles_later(clocked, layer_geo
     )  # fmt: skip
     first = accepted[0]
     assert accepted == list(range(first, first + 6))
-    # A mark is accepted, reaches the word stage, then the sum stage: its third cycle.
-    assert handed == [(first + 2 + 2, [3]), (first + 5 + 2, [3])]
+    # A mark is accepted, reaches the word stage, and with a row register the sum stage behind it.
+    later = 1 + row_register
+    assert handed == [(first + 2 + later, [3]), (first + 5 + later, [3])]
 
 
 def test_nothing_is_accepted_before_the_first_biases_are_there(clocked, layer_geometry):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from deploy.power.gate.technology import GateTechnology
 from hw.census import take_inventory
 from hw.composing import composition_of
@@ -19,8 +21,9 @@ AREA_LIMIT_MM2 = 8.0
 
 
 def gate_config(
-    network: Network, technology: GateTechnology, lanes: int | None, bank_words: int | None
-) -> HardwareConfig:
+    network: Network, technology: GateTechnology, lanes: int | None, bank_words: int | None,
+    row_register: bool = True,
+) -> HardwareConfig:  # fmt: skip
     """Hardware with gated clocks and the technology's memories.
 
     Args:
@@ -29,11 +32,13 @@ def gate_config(
         lanes: None: the default.
         bank_words: Depth of the deepest macro; None: the shallowest within 8 mm2, or the deepest
             of all where none is.
+        row_register: Hold a weight row for a cycle before it is added.
 
     Raises:
         SpikeforgeError: If there are no macros of that depth, or lanes that do not fit.
     """
-    base = configure(network, lanes, technology=technology.memories, clock_gating=True)
+    base = configure(network, lanes, technology=technology.memories, clock_gating=True,
+                     row_register=row_register)  # fmt: skip
     if technology.memories is not Technology.SG13G2:
         if bank_words is not None:
             raise SpikeforgeError(
@@ -47,8 +52,7 @@ def gate_config(
     depths = BANK_WORDS if bank_words is None else (bank_words,)
     inventory = take_inventory(network, base)
     for depth in depths:
-        chosen = configure(network, lanes, technology=technology.memories, clock_gating=True,
-                           bank_words=depth)  # fmt: skip
+        chosen = replace(base, bank_words=depth)
         area = 0.0
         for memory in inventory.memories:
             built = composition_of(memory, chosen)
