@@ -23,7 +23,7 @@ from rich.table import Table
 from deploy.power.gate.estimate import gate_estimate
 from deploy.power.gate.kit import load_kit
 from deploy.power.gate.technology import technology_named
-from hw.config import HardwareConfig, configure
+from hw.config import FRUGAL, HardwareConfig, configure
 from spikeforge.cli.common import test_images
 from spikeforge.files import write_atomically
 from spikeforge.netfile import load_network
@@ -65,6 +65,9 @@ def steps(network: Network) -> list[tuple[str, HardwareConfig, bool]]:
         ("512-word banks", hardware(many, 512, True), True),
         ("256-word banks", hardware(many, 256, True), True),
         ("rows added as read", hardware(many, 256, True, row_register=False), True),
+        ("lanes of weight 0 rest",
+         hardware(many, 256, True, row_register=False, lane_gating=True), True),
+        ("two events a replay word", hardware(many, 256, True, **FRUGAL), True),
     ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +14,13 @@ from spikeforge.errors import SpikeforgeError
 from spikeforge.network import Conv2d, Dense, Network
 
 __all__ = [
-    "DEFAULT_LANES", "GradedMode", "HardwareConfig", "MemoryMode", "check_lanes", "configure",
+    "DEFAULT_LANES", "FRUGAL", "GradedMode", "HardwareConfig", "MemoryMode", "check_lanes",
+    "configure",
 ]  # fmt: skip
 
 DEFAULT_LANES = 64
+FRUGAL: Mapping[str, Any] = {"row_register": False, "lane_gating": True, "event_pairs": True}
+"""Choices for the least energy of an ASIC, at the price of a slower clock and some cells."""
 _WORTH_AN_INDEX = 0.75
 
 
@@ -67,6 +71,9 @@ class HardwareConfig:
         clock_gating: A clock-gating cell for each layer and for the loader.
         row_register: Windowed dense layers hold a weight row for a cycle before they add it.
             Without it they save its energy and a cycle, and need memories that are fast enough.
+        lane_gating: Windowed dense layers let a membrane rest whose weight is 0: an enable for each
+            lane, which becomes a clock gate.
+        event_pairs: Replay buffers of windowed dense layers hold two events in a word.
         state_in_memory: Windowed dense layers keep their membranes in memory and go through all
             neurons for each event, like other accelerators, instead of group by group: a baseline.
         skip_zero_rows: Dense layers store and visit only weight rows that are not all zero. Which
@@ -82,6 +89,8 @@ class HardwareConfig:
     bank_words: int | None = None
     clock_gating: bool = False
     row_register: bool = True
+    lane_gating: bool = False
+    event_pairs: bool = False
     state_in_memory: bool = False
     skip_zero_rows: bool = False
     graded: GradedMode = GradedMode.BITPLANE
@@ -126,8 +135,9 @@ class HardwareConfig:
             found["skip_zero_rows"] = True
         if not self.row_register:
             found["row_register"] = False
-        if self.state_in_memory:
-            found["state_in_memory"] = True
+        for name in ("lane_gating", "event_pairs", "state_in_memory"):
+            if getattr(self, name):
+                found[name] = True
         if self.graded is not GradedMode.BITPLANE:
             found["graded"] = self.graded.value
         return found

@@ -43,6 +43,8 @@ class WindowedGeometry(Node):
         threshold_per_neuron: A threshold a neuron, or one for the layer.
         bias_bits: Width of one bias; 0 without biases.
         row_register: A weight row is held for a cycle before it is added.
+        lane_gating: Membranes keep still where the weight is 0.
+        event_pairs: The replay buffer holds two events in a word.
     """
 
     in_shape: Shape | None = None
@@ -58,6 +60,8 @@ class WindowedGeometry(Node):
     threshold_per_neuron: bool
     bias_bits: int
     row_register: bool = True
+    lane_gating: bool = False
+    event_pairs: bool = False
 
     @property
     def groups(self) -> int:
@@ -214,7 +218,8 @@ class _Maker:
             weight_bits=layer.weight_bits, membrane_bits=neuron.membrane_bits,
             threshold_bits=neuron.threshold_bits if neuron.fires else 0,
             threshold_per_neuron=neuron.threshold_per_neuron, bias_bits=neuron.bias_bits,
-            row_register=self._config.row_register,
+            row_register=self._config.row_register, lane_gating=self._config.lane_gating,
+            event_pairs=self._config.event_pairs,
         )  # fmt: skip
 
     def _join(self, layer: Residual, sources: tuple[str, ...]) -> JoinGeometry:

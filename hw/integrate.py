@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Array, Module, Mux, Signal, Value, signed
+from amaranth import Array, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -123,7 +123,9 @@ class Integrate(wiring.Component):
             for lane, membrane in enumerate(membranes):
                 weight = row[lane * bits : (lane + 1) * bits]
                 change = Mux(weight, -level, level) if bits == 1 else weight.as_signed() * level
-                m.d.sync += membrane.eq(membrane + change)
+                moves = weight.any() if layer.lane_gating and bits > 1 else Const(1)
+                with m.If(moves):
+                    m.d.sync += membrane.eq(membrane + change)
         with m.If(self.start | (self.o.valid & self.o.ready)):
             for lane, membrane in enumerate(membranes):
                 bias = self.bias[lane * layer.bias_bits : (lane + 1) * layer.bias_bits]

@@ -19,7 +19,9 @@ def layer_memories(layer: NodeGeometry) -> list[Memory]:
     """Content first, then what the layer keeps for itself."""
     found = [_content_memory(part) for part in layer_sections(layer)]
     if isinstance(layer, WindowedGeometry) and layer.buffer_depth:
-        found.append(_events(layer, "events", "replay", layer.event_bits, layer.buffer_depth))
+        together = 2 if layer.event_pairs else 1  # events of a word
+        bits, depth = together * layer.event_bits, layer.buffer_depth // together
+        found.append(_events(layer, "events", "replay", bits, depth))
     elif isinstance(layer, ScatterGeometry):
         found += _scatter_memories(layer)
     elif isinstance(layer, JoinGeometry):

@@ -9,6 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.geometry import WindowedGeometry
+from hw.pairs import PairedRam
 from hw.ram import Ram
 from hw.streams import event_stream
 
@@ -30,7 +31,8 @@ class Replay(wiring.Component):
         wrote, read: Out(1). An event is written, or read, in this cycle (for counting).
         active: Out(1). A register or the ring may change in this cycle.
 
-    Memory: one RAM of ``buffer_depth`` events with a read and a write port.
+    Memory: one RAM of ``buffer_depth`` events with a read and a write port, two events a word if
+    the layer says so.
     """
 
     def __init__(self, layer: WindowedGeometry):
@@ -49,8 +51,7 @@ class Replay(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         depth = self._layer.buffer_depth
-        width = self._layer.event_bits
-        m.submodules.ram = ram = Ram(width=width, depth=depth, grain=width, apart=True)
+        ram = self._ring(m)
         # Pointers count through the ring twice, so that full and empty differ.
         write = Signal(range(2 * depth))
         base = Signal.like(write)
@@ -85,9 +86,20 @@ class Replay(wiring.Component):
         self._add_reader(m, ram, write, base, read, end, ended, retire)
         return m
 
+    def _ring(self, m: Module) -> Ram | PairedRam:
+        layer = self._layer
+        width, depth = layer.event_bits, layer.buffer_depth
+        ram: Ram | PairedRam
+        if layer.event_pairs:
+            ram = PairedRam(width=width, depth=depth)
+        else:
+            ram = Ram(width=width, depth=depth, grain=width, apart=True)
+        m.submodules.ram = ram
+        return ram
+
     def _add_reader(
-        self, m: Module, ram: Ram, write: Signal, base: Signal, read: Signal, end: Signal,
-        ended: Signal, retire: Signal,
+        self, m: Module, ram: Ram | PairedRam, write: Signal, base: Signal, read: Signal,
+        end: Signal, ended: Signal, retire: Signal,
     ) -> None:  # fmt: skip
         passes = self._layer.groups
         left = Signal(range(passes), init=passes - 1)
@@ -102,6 +114,11 @@ class Replay(wiring.Component):
             ram.ra.eq(read[:-1]),
             ram.re.eq(step & ~at_end & (read != write)),
         ]
+        if isinstance(ram, PairedRam):
+            m.d.comb += [
+                ram.complete.eq((read + 1)[: len(read)] != write),
+                ram.jump.eq(step & at_end),
+            ]
         with m.If(leave):
             m.d.sync += self.o.valid.eq(self._fetched)
         with m.If(leave & self._fetched):

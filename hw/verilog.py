@@ -68,6 +68,10 @@ def _choices(config: HardwareConfig) -> str:
         words.append(f"macros of at most {config.bank_words} words")
     if not config.row_register:
         words.append("rows added as they are read")
+    if config.lane_gating:
+        words.append("gated lanes")
+    if config.event_pairs:
+        words.append("events in pairs")
     if config.state_in_memory:
         words.append("membranes in memory")
     if config.clock_gating:

@@ -12,7 +12,7 @@ __all__ = ["run_gate"]
 def run_gate(
     network: Path, liberty: Path | None, data: Path | None, images: int | None, lanes: int | None,
     clock_mhz: float | None, technology: str, bank_words: int | None,
-    row_register: bool, images_per_second: float | None, as_json: bool,
+    frugal: bool, images_per_second: float | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Estimate a network on a technology's cells, and print or emit what was found.
 
@@ -36,7 +36,7 @@ def run_gate(
     chosen = technology_named(technology)
     loaded = load_network(network)
     kit = load_kit(chosen, liberty)
-    config = gate_config(loaded, chosen, lanes, bank_words, row_register)
+    config = gate_config(loaded, chosen, lanes, bank_words, frugal)
     pictures = test_images(loaded, data, images)
     found = gate_estimate(loaded, config, kit, pictures.levels, clock_mhz)
     report, simulation = found.report, found.simulation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from amaranth import Mux, Signal
 
 from hw.geometry import WindowedGeometry
@@ -11,10 +12,11 @@ MOST = 2  # events of an image
 WAITING = 3  # images at most between the input and the end of their last pass
 
 
-def _replay(groups):
+def _replay(groups, event_pairs=False):
     layer = WindowedGeometry(
         name="layer", sources=("input",), fan_in=MOST, width=groups, lanes=1, steps_in=1, steps=1,
         weight_bits=2, membrane_bits=4, threshold_bits=1, threshold_per_neuron=False, bias_bits=0,
+        event_pairs=event_pairs,
     )  # fmt: skip
     return Replay(layer)
 
@@ -58,8 +60,9 @@ def _claims(proof, replay, groups):
     proof.within((waiting == 0) & i.valid & ~i.ready, 1, "shut")
 
 
-def test_every_group_gets_every_image_whole(harness):
-    replay = _replay(2)
+@pytest.mark.parametrize("event_pairs", [False, True])
+def test_every_group_gets_every_image_whole(harness, event_pairs):
+    replay = _replay(2, event_pairs)
     proof = harness(replay)
     _claims(proof, replay, 2)
     assert proof.prove_always().holds

@@ -7,6 +7,7 @@ from amaranth import Module
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
+import hw.pairs
 import hw.replay
 from hw.replay import Replay
 from hw.widths import address_bits
@@ -34,10 +35,11 @@ class _Ram(wiring.Component):
 @pytest.fixture
 def replay(monkeypatch):
     monkeypatch.setattr(hw.replay, "Ram", _Ram)
+    monkeypatch.setattr(hw.pairs, "Ram", _Ram)
     return Replay
 
 
-def _run(clocked, dut, items, *, offer, take, cycles):
+def _run(clocked, dut, items, *, offer, take, cycles, watch=lambda ctx: None):
     state = {"sent": 0}
     accepted, left = [], []
 
@@ -47,6 +49,7 @@ def _run(clocked, dut, items, *, offer, take, cycles):
         if valid:
             ctx.set(dut.i.p, items[state["sent"]])
         ctx.set(dut.o.ready, take(number))
+        watch(ctx)
         if valid and ctx.get(dut.i.ready):
             accepted.append(number)
             state["sent"] += 1
@@ -57,6 +60,21 @@ def _run(clocked, dut, items, *, offer, take, cycles):
 
     clocked(dut, cycle, cycles)
     return accepted, left
+
+
+def test_a_pass_over_pairs_reads_half_as_often(clocked, layer_geometry, replay, monkeypatch):
+    """Four passes over five events: two whole words, and the last event still in its register."""
+    read = []
+    layer = layer_geometry(fan_in=5, width=4, lanes=1, event_pairs=True)
+    dut = replay(layer)
+    made = []
+    monkeypatch.setattr(hw.pairs, "Ram", lambda **given: made.append(_Ram(**given)) or made[0])
+    items = _items([[(0, n, 1) for n in range(5)]])
+    _run(
+        clocked, dut, items, offer=lambda n: True, take=lambda n: True, cycles=60,
+        watch=lambda ctx: read.append(ctx.get(made[0].re)),
+    )  # fmt: skip
+    assert sum(read) == 4 * 2
 
 
 def _images(layer, seed):
@@ -79,12 +97,13 @@ def _items(images):
     ]
 
 
+@pytest.mark.parametrize("event_pairs", [False, True])
 @pytest.mark.parametrize("speed", [(1, 1), (0.4, 1), (1, 0.4), (0.6, 0.6)])
 @pytest.mark.parametrize(("fan_in", "groups"), [(1, 2), (4, 3), (5, 2), (8, 5)])
 def test_each_image_leaves_once_a_group_unchanged(
-    clocked, layer_geometry, replay, fan_in, groups, speed
+    clocked, layer_geometry, replay, fan_in, groups, speed, event_pairs
 ):
-    layer = layer_geometry(fan_in=fan_in, width=groups, lanes=1)
+    layer = layer_geometry(fan_in=fan_in, width=groups, lanes=1, event_pairs=event_pairs)
     images = _images(layer, fan_in)
     rng = random.Random(7)
     _, left = _run(
@@ -95,8 +114,11 @@ def test_each_image_leaves_once_a_group_unchanged(
     assert [event for _, event in left] == wanted
 
 
-def test_first_pass_follows_three_cycles_behind_and_passes_join(clocked, layer_geometry, replay):
-    layer = layer_geometry(fan_in=4, width=3, lanes=1)
+@pytest.mark.parametrize("event_pairs", [False, True])
+def test_first_pass_follows_three_cycles_behind_and_passes_join(
+    clocked, layer_geometry, replay, event_pairs
+):
+    layer = layer_geometry(fan_in=4, width=3, lanes=1, event_pairs=event_pairs)
     image = [(0, n, 1) for n in range(4)]
     accepted, left = _run(
         clocked, replay(layer), _items([image]), offer=lambda n: True, take=lambda n: True,

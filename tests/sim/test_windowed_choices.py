@@ -1,4 +1,4 @@
-"""Windowed layers without a row register, and with their membranes in memory."""
+"""Windowed layers for less energy, and with their membranes in memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from hw.config import configure
+from hw.config import FRUGAL, configure
 from hw.content import architecture_hash
 from hw.geometry import WindowedGeometry, geometry
 from hw.scatter.geometry import ScatterGeometry
@@ -17,10 +17,13 @@ from sim.fuzz.hardware import draw_hardware
 from sim.reference import run_reference
 from spikeforge.schema import Schedule
 
-CHOICES = [{"row_register": False}, {"state_in_memory": True}]
+CHOICES = [
+    {"row_register": False}, {"lane_gating": True}, {"event_pairs": True}, dict(FRUGAL),
+    {"state_in_memory": True},
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: next(iter(choice)))
+@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: "+".join(choice))
 @pytest.mark.parametrize("seed", range(201, 207))
 def test_streams_classes_and_cycles_equal_the_models(seed, choice):
     case = random_case(seed, schedule=Schedule.WINDOWED, draw_hardware=draw_hardware)
@@ -42,7 +45,7 @@ def test_without_the_register_each_layer_answers_a_cycle_earlier(networks):
     assert (slow - fast >= len(case.network.layers)).all()
 
 
-@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: next(iter(choice)))
+@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: "+".join(choice))
 def test_each_choice_is_another_architecture(networks, choice):
     network = networks.random_case(34).network
     usual = configure(network, 2)

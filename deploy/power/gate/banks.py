@@ -7,7 +7,7 @@ from dataclasses import replace
 from deploy.power.gate.technology import GateTechnology
 from hw.census import take_inventory
 from hw.composing import composition_of
-from hw.config import HardwareConfig, configure
+from hw.config import FRUGAL, HardwareConfig, configure
 from hw.memory.technology import Technology
 from spikeforge.errors import SpikeforgeError
 from spikeforge.network import Network
@@ -22,7 +22,7 @@ AREA_LIMIT_MM2 = 8.0
 
 def gate_config(
     network: Network, technology: GateTechnology, lanes: int | None, bank_words: int | None,
-    row_register: bool = True,
+    frugal: bool = False,
 ) -> HardwareConfig:  # fmt: skip
     """Hardware with gated clocks and the technology's memories.
 
@@ -32,13 +32,13 @@ def gate_config(
         lanes: None: the default.
         bank_words: Depth of the deepest macro; None: the shallowest within 8 mm2, or the deepest
             of all where none is.
-        row_register: Hold a weight row for a cycle before it is added.
+        frugal: The choices of :data:`hw.config.FRUGAL`.
 
     Raises:
         SpikeforgeError: If there are no macros of that depth, or lanes that do not fit.
     """
-    base = configure(network, lanes, technology=technology.memories, clock_gating=True,
-                     row_register=row_register)  # fmt: skip
+    base = configure(network, lanes, technology=technology.memories, clock_gating=True)
+    base = replace(base, **FRUGAL) if frugal else base
     if technology.memories is not Technology.SG13G2:
         if bank_words is not None:
             raise SpikeforgeError(

@@ -35,9 +35,9 @@ __all__ = ["command"]
 @click.option("--bank-words", type=int, metavar="N",
               help="Method gate: depth of the deepest memory macro. Default: the shallowest within "
               "8 mm2.")  # fmt: skip
-@click.option("--row-register/--no-row-register", default=True, show_default=True,
-              help="Method gate: hold a weight row for a cycle before it is added, for a faster "
-              "clock; without, each event costs less.")  # fmt: skip
+@click.option("--frugal", is_flag=True,
+              help="Method gate: less energy, slower clock: rows are added as they are read, "
+              "lanes of weight 0 rest, the replay buffer reads two events at once.")  # fmt: skip
 @click.option("--bitstream", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Method fpga: folder that 'spikeforge bitstream' wrote.")  # fmt: skip
 @click.option("--images-per-second", type=float, metavar="F",
@@ -52,7 +52,7 @@ __all__ = ["command"]
 @click.pass_context
 def command(
     context: click.Context, network: Path, method: str, liberty: Path | None,
-    bank_words: int | None, row_register: bool, bitstream: Path | None,
+    bank_words: int | None, frugal: bool, bitstream: Path | None,
     images_per_second: float | None, data: Path | None, images: int | None, lanes: int | None,
     clock_mhz: float | None, technology: str, as_json: bool,
 ) -> None:  # fmt: skip
@@ -70,7 +70,7 @@ def command(
         _fpga(network, bitstream, images_per_second, data, images, as_json)
     elif method == "gate":
         run_gate(network, liberty, data, images, lanes, clock_mhz, technology, bank_words,
-                 row_register, images_per_second, as_json)  # fmt: skip
+                 frugal, images_per_second, as_json)  # fmt: skip
     else:
         run_event(network, data, images, lanes, clock_mhz, technology, images_per_second, as_json)
 
