@@ -5,8 +5,11 @@ Macros and the library's cells are instances only: their modules are the kit's.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from deploy.asic.pdk import Pdk
-from hw.config import HardwareConfig, configure
+from hw.composing import check_bank_words
+from hw.config import FRUGAL, HardwareConfig, configure
 from hw.interface import Port, interface
 from hw.ram import ram_verilog
 from hw.verilog import TOP as CORE
@@ -20,13 +23,27 @@ _FOR_TESTS = ("probe_", "tap_")
 """Ports that show the inside to testbenches; as pins of a chip they would only cost area."""
 
 
-def asic_config(network: Network, pdk: Pdk, lanes: int | None) -> HardwareConfig:
+def asic_config(
+    network: Network, pdk: Pdk, lanes: int | None, bank_words: int | None = None,
+    frugal: bool = False,
+) -> HardwareConfig:  # fmt: skip
     """Hardware for a chip: content that is loaded, gated clocks, the kit's memories.
 
+    Args:
+        network: The network.
+        pdk: The kit.
+        lanes: None: the default.
+        bank_words: Depth of the deepest macro; None: whatever is smallest.
+        frugal: The choices of :data:`hw.config.FRUGAL`.
+
     Raises:
-        SpikeforgeError: If ``lanes`` does not fit the network.
+        SpikeforgeError: If ``lanes`` does not fit the network, or no macro is that deep.
     """
-    return configure(network, lanes, technology=pdk.technology, clock_gating=True)
+    check_bank_words(bank_words, pdk.technology, pdk.name)
+    chosen = configure(
+        network, lanes, technology=pdk.technology, clock_gating=True, bank_words=bank_words
+    )
+    return replace(chosen, **FRUGAL) if frugal else chosen
 
 
 def chip_ports(network: Network, config: HardwareConfig) -> tuple[Port, ...]:

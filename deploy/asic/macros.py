@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from hw.composing import composition_of
 from hw.config import HardwareConfig
 from hw.geometry import geometry
 from hw.memories import layer_memories, readout_memories
 from hw.memory.sg13g2 import MACROS
-from hw.ram import ram_composition
 from spikeforge.network import Network
 
 __all__ = ["Footprint", "expected_macros", "footprint", "macro_area_um2"]
@@ -55,12 +55,7 @@ def expected_macros(network: Network, config: HardwareConfig) -> Counter[str]:
     memories += readout_memories(layers[-1], network.readout)
     found: Counter[str] = Counter()
     for memory in memories:
-        content = memory.ports == 1  # comes in whole bytes, each with a write enable of its own
-        width = 8 * -(-memory.width_bits // 8) if content else memory.width_bits
-        composition = ram_composition(
-            config.technology, width=width, depth=memory.depth, grain=8 if content else width,
-            ports=memory.ports,
-        )  # fmt: skip
+        composition = composition_of(memory, config)
         if composition is not None:
             found.update(composition.count())
     return found

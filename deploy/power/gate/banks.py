@@ -6,16 +6,13 @@ from dataclasses import replace
 
 from deploy.power.gate.technology import GateTechnology
 from hw.census import take_inventory
-from hw.composing import composition_of
+from hw.composing import BANK_WORDS, check_bank_words, composition_of
 from hw.config import FRUGAL, HardwareConfig, configure
 from hw.memory.technology import Technology
-from spikeforge.errors import SpikeforgeError
 from spikeforge.network import Network
 
-__all__ = ["AREA_LIMIT_MM2", "BANK_WORDS", "gate_config"]
+__all__ = ["AREA_LIMIT_MM2", "gate_config"]
 
-BANK_WORDS = (256, 512, 1024, 2048, 4096)
-"""Depths of macros; a read of a shallow one costs less."""
 AREA_LIMIT_MM2 = 8.0
 """For all memories, unless a depth is given."""
 
@@ -39,16 +36,9 @@ def gate_config(
     """
     base = configure(network, lanes, technology=technology.memories, clock_gating=True)
     base = replace(base, **FRUGAL) if frugal else base
+    check_bank_words(bank_words, technology.memories, technology.name)
     if technology.memories is not Technology.SG13G2:
-        if bank_words is not None:
-            raise SpikeforgeError(
-                f"--bank-words needs memory macros, and {technology.name} has none; leave it out"
-            )
         return base
-    if bank_words is not None and bank_words not in BANK_WORDS:
-        raise SpikeforgeError(
-            f"--bank-words must be one of {', '.join(map(str, BANK_WORDS))}, not {bank_words}"
-        )
     depths = BANK_WORDS if bank_words is None else (bank_words,)
     inventory = take_inventory(network, base)
     for depth in depths:

@@ -19,11 +19,16 @@ __all__ = ["command"]
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR",
               help="Output folder: new, empty, or of an earlier run.")  # fmt: skip
 @lanes_option
+@click.option("--bank-words", type=int, metavar="N",
+              help="Depth of the deepest memory macro: shallow ones need more area, less energy. "
+              "Default: the smallest area.")  # fmt: skip
+@click.option("--frugal", is_flag=True, help="Less energy, slower clock, as of 'power --frugal'.")
 @clock_option
 @json_option
 def command(
-    network: Path, pdk: str, out: Path, lanes: int | None, clock_mhz: float | None, as_json: bool
-) -> None:
+    network: Path, pdk: str, out: Path, lanes: int | None, bank_words: int | None, frugal: bool,
+    clock_mhz: float | None, as_json: bool,
+) -> None:  # fmt: skip
     """Write what LibreLane and SiliconCompiler take, linted and elaborated; neither is run.
 
     \b
@@ -39,7 +44,7 @@ def command(
     kit = pdk_named(pdk)
     clock = check_pdk_clock(kit, clock_mhz)
     loaded = load_network(network)
-    config = asic_config(loaded, kit, lanes)
+    config = asic_config(loaded, kit, lanes, bank_words, frugal)
     record = write_handoff(loaded, network, config, kit, clock, out)
     emit(record, as_json, _shown(record, out))
     for note in record["notes"]:

@@ -24,6 +24,23 @@ def test_it_says_what_it_wrote_and_what_comes_next(run_command, small_file, tmp_
     assert "-period 25.000" in (out / "constraints.sdc").read_text()
 
 
+def test_the_chip_is_the_one_whose_energy_was_asked_for(run_command, mnist_shaped, tmp_path):
+    from spikeforge.netfile import save_network
+
+    save_network(mnist_shaped("wide", 64), tmp_path / "wide.safetensors")
+    done = run_command(
+        "asic", tmp_path / "wide.safetensors", "--pdk", "ihp-sg13g2", "--out", tmp_path / "out",
+        "--lanes", 32, "--bank-words", 256, "--frugal", "--json",
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    names = {each["name"] for each in json.loads(done.out)["macros"]}
+    assert "RM_IHPSG13_1P_256x64_c2_bm_bist" in names
+    assert not any(f"x{deep}" in name or f"_{deep}x" in name for name in names
+                   for deep in (512, 1024, 2048))  # fmt: skip
+    head = (tmp_path / "out" / "rtl" / "accelerator.v").read_text().splitlines()[0]
+    assert "rows added as they are read, gated lanes, events in pairs" in head
+
+
 def test_json_is_the_record_and_memories_without_macros_are_warned_of(
     run_command, small_file, tmp_path
 ):
@@ -46,6 +63,10 @@ BAD = {
              "the clock must be above 0 and at most 500 MHz for sky130, not 501 MHz; choose one in "
              "that range or leave it out for 50 MHz"),
     "no number": (["--pdk", "sky130", "--clock-mhz", "nan"], "at most 500 MHz for sky130, not nan"),
+    "no macros": (["--pdk", "sky130", "--bank-words", "256"],
+                  "--bank-words needs memory macros, and sky130 has none; leave it out"),
+    "depth": (["--pdk", "ihp-sg13g2", "--bank-words", "300"],
+              "--bank-words must be one of 256, 512, 1024, 2048, 4096, not 300"),
     "macros": (["--pdk", "ihp-sg13g2", "--clock-mhz", "200"],
                "the clock must be above 0 and at most 156.045 MHz in ihp-sg13g2, not 200 MHz"),
 }  # fmt: skip
