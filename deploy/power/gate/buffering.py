@@ -19,7 +19,7 @@ __all__ = ["MOST_SINKS", "with_buffers"]
 
 MOST_SINKS = 16
 """Pins behind one driver or buffer."""
-_SHARE = 0.6  # of the stated load, that a driver may have
+_SHARE = 0.6  # of the stated load, that a driver may have (macros, which are strong, have it all)
 
 Sink = tuple[int, str]
 """Instance and pin."""
@@ -47,7 +47,7 @@ class _Buffering:
                 if net is None or net <= ONE or net in clocks:
                     continue
                 memory = cell.state is not None and cell.state.kind is StateKind.MEMORY
-                most = pin.most_load_pf * _SHARE if pin.most_load_pf and not memory else 0.0
+                most = pin.most_load_pf * (1.0 if memory else _SHARE)
                 self._lighten(net, sinks.get(net, []), most, self._instances[number].block)
         for nets in self._netlist.inputs.values():
             for net in nets:
