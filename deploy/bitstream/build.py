@@ -78,7 +78,7 @@ def build_bitstream(
     reached = built.placement.reached_mhz
     if reached < clock.mhz or reached > _WORTH_MORE * clock.mhz:
         other = plan_clock(board, _MARGIN * reached)
-        again = _cached(network, config, board, other, seed, baud)
+        again = _cached(network, config, board, other, seed, baud, built.placement.seed)
         if again.placement.reached_mhz >= other.mhz:
             return replace(again, seconds=round(built.seconds + again.seconds, 1))
     return _within_timing(built, board)
@@ -96,7 +96,7 @@ def _within_timing(built: Built, board: Board) -> Built:
 
 def _cached(
     network: Network, config: HardwareConfig, board: Board, clock: ClockPlan, seed: int | None,
-    baud: int | None,
+    baud: int | None, promising: int = 0,
 ) -> Built:  # fmt: skip
     versions = tool_versions(board)
     with progress("Generate the design", None):
@@ -106,6 +106,7 @@ def _cached(
         design.device_options,
         versions,
         seed,
+        promising,
         synthesis_script(board.family, TOP),
         memory_library(board.family),
         _SEEDS,
@@ -117,7 +118,7 @@ def _cached(
         if not cached:
             part = Path(f"{folder}.part")
             shutil.rmtree(part, ignore_errors=True)
-            _build(part, design, board, clock, seed)
+            _build(part, design, board, clock, _batches(seed, promising))
             shutil.rmtree(folder, ignore_errors=True)
             part.replace(folder)
     kept = json.loads((folder / "placed.json").read_text())
@@ -132,7 +133,18 @@ def _bitstream(board: Board) -> str:
     return f"{TOP}.bin" if board.family is Family.ICE40 else f"{TOP}.bit"
 
 
-def _build(folder: Path, design: Design, board: Board, clock: ClockPlan, seed: int | None) -> None:
+def _batches(seed: int | None, promising: int) -> list[list[int]]:
+    """Seeds to be tried together, batch after batch: a promising one (not 0) by itself first."""
+    if seed is not None:
+        return [[seed]]
+    others = [each for each in range(1, _SEEDS + 1) if each != promising]
+    batches = [others[at : at + _cores()] for at in range(0, len(others), _cores())]
+    return [[promising], *batches] if promising else batches
+
+
+def _build(
+    folder: Path, design: Design, board: Board, clock: ClockPlan, batches: list[list[int]]
+) -> None:
     begun = time.monotonic()
     for name, text in design.files.items():
         write_atomically(folder / name, text)
@@ -141,7 +153,7 @@ def _build(folder: Path, design: Design, board: Board, clock: ClockPlan, seed: i
     write_atomically(folder / "synthesis.ys", synthesis_script(board.family, TOP))
     with progress("Synthesize", None):
         run_yosys(folder, "synthesis.ys")
-    placement = _place(folder, design, board, clock, seed)
+    placement = _place(folder, design, board, clock, batches)
     with progress("Pack", None):
         pack(board, folder, placement.seed, _bitstream(board))
     shutil.copyfile(folder / f"placed-{placement.seed}.json", folder / "report.json")
@@ -153,9 +165,9 @@ def _build(folder: Path, design: Design, board: Board, clock: ClockPlan, seed: i
 
 
 def _place(
-    folder: Path, design: Design, board: Board, clock: ClockPlan, seed: int | None
+    folder: Path, design: Design, board: Board, clock: ClockPlan, batches: list[list[int]]
 ) -> Placement:
-    """As many seeds at once as there are cores, until one reaches the clock; the best is kept."""
+    """Batches of seeds, each at once, until one reaches the clock; the best is kept."""
     pins = "--pcf" if board.family is Family.ICE40 else "--lpf"
     options = [
         *design.device_options, "--json", "netlist.json", pins, design.pins, "--freq",
@@ -163,12 +175,12 @@ def _place(
     ]  # fmt: skip
     if not clock.oscillator_on_network(board.family):
         options.append("--no-promote-globals")
-    seeds = [seed] if seed is not None else list(range(1, _SEEDS + 1))
     found: list[Placement] = []
     failure: SpikeforgeError | None = None
-    with progress("Place and route", len(seeds)) as bar:
-        while seeds and not (found and max(p.reached_mhz for p in found) >= clock.mhz):
-            batch, seeds = seeds[: _cores()], seeds[_cores() :]
+    with progress("Place and route", sum(map(len, batches))) as bar:
+        for batch in batches:
+            if found and max(p.reached_mhz for p in found) >= clock.mhz:
+                break
             running = {each: place(board, folder, options, each) for each in batch}
             try:
                 for each, tool in running.items():
