@@ -15,7 +15,8 @@ from train.recipe import Recipe, load_recipe
 
 MODELS = Path(__file__).parents[2] / "models"
 FULL = os.environ.get("SPIKEFORGE_DATA")
-NAMES = ["mnist-mlp", "mnist-tiny", "mnist-mlp-sparse", "mnist-stepped", "mnist-cnn"]
+NAMES = ["mnist-mlp", "mnist-tiny", "mnist-frugal", "mnist-mlp-sparse", "mnist-stepped",
+         "mnist-cnn"]  # fmt: skip
 BY_RULE = {"stidi-bp": 0.97, "stidi-bp-binary": 0.95, "lee2016": 0.97, "tssl-bp": 0.98,
            "stdbp": 0.98, "bpsta": 0.98, "hm2-bp": 0.97, "surrogate": 0.97, "st-rsbp": 0.97,
            "sew": 0.98}  # fmt: skip
@@ -61,7 +62,7 @@ def test_a_shipped_network_says_where_it_comes_from(name):
     assert tuple(dense) == (*recipe.network.hidden, 10)
     assert maps == [conv.channels for conv in recipe.network.conv]
     weighted = [layer for layer in network.layers if isinstance(layer, Dense | Conv2d)]
-    assert {layer.weight_bits for layer in weighted} == {4}
+    assert {layer.weight_bits for layer in weighted} == {recipe.network.weight_bits}
     single = network.threshold("hidden1").shape == (1,)
     assert single is not recipe.network.threshold_per_neuron
     assert len(origin.history["validation_accuracy"]) == recipe.training.epochs
