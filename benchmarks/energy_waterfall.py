@@ -89,12 +89,13 @@ def measure(
     kit = load_kit(technology_named("ihp-sg13g2"), liberty)
     plan = [(name, network, config, gated) for name, config, gated in steps(network)]
     for other in map(load_network, then):
-        accuracy = 100 * (other.metadata.accuracy_quantized or 0.0)
-        plan.append((f"{other.name}, {accuracy:.2f} %", other, last_step(other), True))
+        known = other.metadata.accuracy_quantized
+        name = other.name if known is None else f"{other.name}, {100 * known:.2f} %"
+        plan.append((name, other, last_step(other), True))
     found = []
-    for name, network, config, registers in plan:
-        levels = test_images(network, data, images).levels
-        report = gate_estimate(network, config, kit, levels, register_gating=registers).report
+    for name, loaded, config, registers in plan:
+        levels = test_images(loaded, data, images).levels
+        report = gate_estimate(loaded, config, kit, levels, register_gating=registers).report
         kinds = {kind: pj * 1e-3 for kind, pj in report.by_kind().items()}
         found.append(Step(name, report.dynamic_uj * 1e3, kinds, report.interval_cycles))
         console.print(f"{name}: {found[-1].energy_nj:.1f} nJ")
@@ -138,7 +139,8 @@ def main() -> None:
     parser.add_argument("--liberty", type=Path, required=True, metavar="DIR")
     parser.add_argument("--data", type=Path, metavar="DIR")
     parser.add_argument("--images", type=int, default=20, metavar="N")
-    parser.add_argument("--then", type=Path, nargs="*", default=[], metavar="FILE")
+    parser.add_argument("--then", type=Path, nargs="*", default=[], metavar="FILE",
+                        help="other networks, on the last hardware")  # fmt: skip
     parser.add_argument("--svg", type=Path, metavar="FILE")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()

@@ -15,13 +15,18 @@ from spikeforge.network import Conv2d, Dense, Network
 
 __all__ = [
     "DEFAULT_LANES", "FRUGAL", "GradedMode", "HardwareConfig", "MemoryMode", "check_lanes",
-    "configure",
+    "configure", "is_frugal",
 ]  # fmt: skip
 
 DEFAULT_LANES = 64
 FRUGAL: Mapping[str, Any] = {"row_register": False, "lane_gating": True, "event_pairs": True}
 """Choices for the least energy of an ASIC, at the price of a slower clock and some cells."""
 _WORTH_AN_INDEX = 0.75
+
+
+def is_frugal(config: HardwareConfig) -> bool:
+    """Whether hardware has all the choices of :data:`FRUGAL`."""
+    return all(getattr(config, name) == value for name, value in FRUGAL.items())
 
 
 class MemoryMode(StrEnum):

@@ -10,19 +10,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hw.config import HardwareConfig
+from hw.config import FRUGAL, HardwareConfig
 from hw.graph.ahead import marks_ahead
 from hw.graph.geometry import JoinGeometry, PoolMapGeometry
 from hw.node import Node
 from hw.scatter.geometry import ScatterGeometry
 from hw.scatter.sizing import Source, scatter_geometry
 from hw.widths import address_bits
+from spikeforge.errors import SpikeforgeError
 from spikeforge.network import AvgPool, Dense, Flatten, Network, Residual
 from spikeforge.schema import Layer, Schedule
 from spikeforge.shapes import Shape, input_shape, map_shapes, source_names, wire_order
 from spikeforge.traffic import Traffic, network_schedule, source_traffic
 
-__all__ = ["NodeGeometry", "WindowedGeometry", "geometry"]
+__all__ = ["NodeGeometry", "WindowedGeometry", "frugal_config", "geometry"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +137,20 @@ def geometry(network: Network, config: HardwareConfig) -> tuple[NodeGeometry, ..
     return tuple(maker.node(layer) for layer in network.layers if layer.name in sources)
 
 
+def frugal_config(network: Network, config: HardwareConfig) -> HardwareConfig:
+    """The same hardware with the choices of :data:`hw.config.FRUGAL`.
+
+    Raises:
+        SpikeforgeError: If no layer of the network has them.
+    """
+    if not any(isinstance(node, WindowedGeometry) for node in geometry(network, config)):
+        raise SpikeforgeError(
+            f"--frugal is for windowed dense layers, and {network.name} has none that go group by "
+            "group; leave it out"
+        )
+    return replace(config, **FRUGAL)
+
+
 def _resolved_sources(network: Network) -> dict[str, tuple[str, ...]]:
     """What every node reads; flatten layers are looked through."""
     through: dict[str, str] = {}
@@ -197,7 +212,7 @@ class _Maker:
         return self._config.skip_zero_rows and layer.weight_bits > 1
 
     def _by_groups(self, layer: Dense) -> bool:
-        """Windowed dense layers run group by group, unless rows are skipped or votes counted."""
+        """Windowed dense layers, unless rows are skipped, votes counted, or state is in memory."""
         votes = 1 if layer.neuron.fires else self._network.readout.votes
         windowed = self._schedule is Schedule.WINDOWED
         wanted = not self._skips(layer) and not self._config.state_in_memory

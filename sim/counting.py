@@ -65,14 +65,16 @@ def _count_memories(
     if layer.bias_bits:
         reads[f"{layer.name}_bias"] = count["bias_read"]
     if layer.buffer_depth:
-        reads[f"{layer.name}_events"] = count["buffer_read"]
-        writes[f"{layer.name}_events"] = count["buffer_write"]
+        together = 2 if layer.event_pairs else 1  # events of a word; a last one alone is neither
+        reads[f"{layer.name}_events"] = count["buffer_read"] / together
+        writes[f"{layer.name}_events"] = count["buffer_write"] / together
 
 
 def _integration(layer: WindowedGeometry, count: dict[str, float]) -> list[Operation]:
     block = f"{layer.name}.integrate"
     added, handed = count["row_added"], count["handover"]
     membranes = layer.lanes * layer.membrane_bits
+    held_bits = layer.lanes * layer.weight_bits if layer.row_register else 0
     level_bits = layer.steps_in.bit_length()
     arriving = (count["row_read"] + count["handover"]) / layer.groups
     first = f"{layer.name}.replay" if layer.buffer_depth else block
@@ -87,8 +89,7 @@ def _integration(layer: WindowedGeometry, count: dict[str, float]) -> list[Opera
                    added * layer.lanes),
         _operation(block, OperationKind.ADD, layer.membrane_bits, added * layer.lanes),
         _operation(block, OperationKind.REGISTER, membranes, added + handed),
-        _operation(block, OperationKind.REGISTER, layer.lanes * layer.weight_bits + level_bits,
-                   added),
+        _operation(block, OperationKind.REGISTER, level_bits + held_bits, added),
     ]  # fmt: skip
 
 

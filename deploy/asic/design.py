@@ -5,11 +5,10 @@ Macros and the library's cells are instances only: their modules are the kit's.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from deploy.asic.pdk import Pdk
 from hw.composing import check_bank_words
-from hw.config import FRUGAL, HardwareConfig, configure
+from hw.config import HardwareConfig, configure
+from hw.geometry import frugal_config
 from hw.interface import Port, interface
 from hw.ram import ram_verilog
 from hw.verilog import TOP as CORE
@@ -43,7 +42,7 @@ def asic_config(
     chosen = configure(
         network, lanes, technology=pdk.technology, clock_gating=True, bank_words=bank_words
     )
-    return replace(chosen, **FRUGAL) if frugal else chosen
+    return frugal_config(network, chosen) if frugal else chosen
 
 
 def chip_ports(network: Network, config: HardwareConfig) -> tuple[Port, ...]:

@@ -13,7 +13,7 @@ from deploy.asic.floorplan import Floorplan
 from deploy.asic.folder import RECORD
 from deploy.asic.macros import macro_area_um2
 from deploy.asic.pdk import Pdk
-from hw.config import HardwareConfig
+from hw.config import HardwareConfig, is_frugal
 from hw.content import architecture_hash
 from spikeforge import __version__
 from spikeforge.files import file_sha256, write_atomically
@@ -42,6 +42,8 @@ def make_record(
             "siliconcompiler": pdk.target,
         },
         "lanes": config.lanes,
+        "bank_words": config.bank_words,
+        "frugal": is_frugal(config),
         "clock": {"mhz": clock_mhz, "period_ns": period_ns(clock_mhz), "timing": "not checked"},
         "macros": [
             {"name": name, "count": count, "area_um2": macro_area_um2(name)}

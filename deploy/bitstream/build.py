@@ -167,7 +167,7 @@ def _build(
 def _place(
     folder: Path, design: Design, board: Board, clock: ClockPlan, batches: list[list[int]]
 ) -> Placement:
-    """Batches of seeds, each at once, until one reaches the clock; the best is kept."""
+    """The seeds of a batch at once, batch after batch, until one reaches the clock."""
     pins = "--pcf" if board.family is Family.ICE40 else "--lpf"
     options = [
         *design.device_options, "--json", "netlist.json", pins, design.pins, "--freq",

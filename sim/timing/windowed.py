@@ -92,8 +92,8 @@ class WindowedTiming:
         self._layer = layer
         self.consumer = consumer
         self._group = 0
-        # Cycles in which the pipeline stands, for the last two marks (it can hold two): from the
-        # first one up to the one in which it moves again.
+        # Cycles in which the pipeline stands, for the last two marks (it holds two at most): from
+        # the first one up to the one in which it moves again.
         self._frozen = [(0, 0), (0, 0)]
 
     def _moving(self, time: int) -> int:

@@ -26,6 +26,7 @@ def run_gate(
     from deploy.power.gate.screen import block_table, gate_table
     from deploy.power.gate.technology import technology_named
     from deploy.power.operating import check_rate
+    from hw.config import is_frugal
     from spikeforge.cli.common import emit, test_images
     from spikeforge.cli.sections import accuracy_section, network_section, rtl_section, versions
     from spikeforge.netfile import load_network
@@ -48,6 +49,11 @@ def run_gate(
         "dataset": pictures.describe(),
         "accuracy": accuracy_section(loaded, simulation, pictures.labels),
         **rtl_section(simulation),
+        "hardware": {
+            "lanes": config.lanes,
+            "bank_words": config.bank_words,
+            "frugal": is_frugal(config),
+        },
         **report.to_json(),
         "versions": versions(),
     }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from amaranth import Mux, Signal
+from amaranth import Const, Mux, Signal
 
 from hw.geometry import WindowedGeometry
+from hw.pairs import PairedRam
 from hw.replay import Replay
 
 MOST = 2  # events of an image
@@ -71,6 +72,21 @@ def test_every_group_gets_every_image_whole(harness, event_pairs):
 def test_a_ring_that_does_not_hold_an_image_is_found(harness, monkeypatch):
     monkeypatch.setattr(WindowedGeometry, "buffer_depth", property(lambda layer: MOST))
     replay = _replay(2)
+    proof = harness(replay)
+    _claims(proof, replay, 2)
+    assert not proof.prove_always().holds
+
+
+def test_a_pair_that_is_kept_beyond_its_pass_is_found(harness, monkeypatch):
+    """Without the jump the second event of another word would leave."""
+    whole = PairedRam.elaborate
+
+    def forgetful(part, platform):
+        part.jump = Const(0)
+        return whole(part, platform)
+
+    monkeypatch.setattr(PairedRam, "elaborate", forgetful)
+    replay = _replay(2, event_pairs=True)
     proof = harness(replay)
     _claims(proof, replay, 2)
     assert not proof.prove_always().holds

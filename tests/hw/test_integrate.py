@@ -63,16 +63,16 @@ def _expected(layer, weights, biases, images):
     return found
 
 
-@pytest.mark.parametrize("row_register", [False, True])
+@pytest.mark.parametrize(("row_register", "lane_gating"), [(True, False), (False, True)])
 @pytest.mark.parametrize("stalled", [False, True])
 @pytest.mark.parametrize(("bits", "bias_bits"), [(1, 0), (1, 4), (4, 0), (8, 6)])
 @pytest.mark.parametrize(("width", "lanes"), [(6, 2), (3, 3), (3, 1)])
 def test_membranes_are_the_sum_over_all_events(
-    clocked, layer_geometry, width, lanes, bits, bias_bits, stalled, row_register
+    clocked, layer_geometry, width, lanes, bits, bias_bits, stalled, row_register, lane_gating
 ):
     layer = layer_geometry(
         width=width, lanes=lanes, weight_bits=bits, bias_bits=bias_bits, membrane_bits=16,
-        steps_in=9, fan_in=5, row_register=row_register,
+        steps_in=9, fan_in=5, row_register=row_register, lane_gating=lane_gating,
     )  # fmt: skip
     rng = random.Random(width * bits + bias_bits)
     low, high = (0, 1) if bits == 1 else (-(1 << bits - 1), (1 << bits - 1) - 1)

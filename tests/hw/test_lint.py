@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hw.config import MemoryMode, configure
+from hw.config import FRUGAL, MemoryMode, configure
 from hw.memory.technology import Technology
 from hw.verilog import generate_verilog
 from sim.fuzz import random_case
@@ -26,6 +26,9 @@ CHOICES = {
     "initialized": {"memory": MemoryMode.INIT},
     "gated": {"clock_gating": True},
     "spram": {"technology": Technology.SPRAM},
+    "frugal": dict(FRUGAL),
+    "frugal macros": {"technology": Technology.SG13G2, "clock_gating": True, **FRUGAL},
+    "state in memory": {"state_in_memory": True},
     "macros": {"technology": Technology.SG13G2, "clock_gating": True},
 }
 
@@ -62,7 +65,9 @@ def test_shipped_networks_lint_clean(path, text_of, tmp_path):
 
 @pytest.mark.parametrize("choice", CHOICES)
 def test_hardware_choices_lint_clean(choice, text_of, tmp_path):
-    code, said = _lint(text_of(MODELS[-1], choice), tmp_path, WAIVERS)
+    """On a network whose layers have every choice."""
+    windowed = ROOT / "models" / "mnist-tiny.safetensors"
+    code, said = _lint(text_of(windowed, choice), tmp_path, WAIVERS)
     assert code == 0, said
 
 

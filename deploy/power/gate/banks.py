@@ -7,7 +7,8 @@ from dataclasses import replace
 from deploy.power.gate.technology import GateTechnology
 from hw.census import take_inventory
 from hw.composing import BANK_WORDS, check_bank_words, composition_of
-from hw.config import FRUGAL, HardwareConfig, configure
+from hw.config import HardwareConfig, configure
+from hw.geometry import frugal_config
 from hw.memory.technology import Technology
 from spikeforge.network import Network
 
@@ -35,7 +36,8 @@ def gate_config(
         SpikeforgeError: If there are no macros of that depth, or lanes that do not fit.
     """
     base = configure(network, lanes, technology=technology.memories, clock_gating=True)
-    base = replace(base, **FRUGAL) if frugal else base
+    if frugal:
+        base = frugal_config(network, base)
     check_bank_words(bank_words, technology.memories, technology.name)
     if technology.memories is not Technology.SG13G2:
         return base

@@ -22,7 +22,11 @@ __all__ = ["command"]
 @click.option("--bank-words", type=int, metavar="N",
               help="Depth of the deepest memory macro: shallow ones need more area, less energy. "
               "Default: the smallest area.")  # fmt: skip
-@click.option("--frugal", is_flag=True, help="Less energy, slower clock, as of 'power --frugal'.")
+@click.option(
+    "--frugal",
+    is_flag=True,
+    help="Less energy at a slower clock, as 'power --method gate --frugal' has it.",
+)
 @clock_option
 @json_option
 def command(

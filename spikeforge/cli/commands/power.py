@@ -36,8 +36,9 @@ __all__ = ["command"]
               help="Method gate: depth of the deepest memory macro. Default: the shallowest within "
               "8 mm2.")  # fmt: skip
 @click.option("--frugal", is_flag=True,
-              help="Method gate: less energy, slower clock: rows are added as they are read, "
-              "lanes of weight 0 rest, the replay buffer reads two events at once.")  # fmt: skip
+              help="Method gate: windowed dense layers for less energy at a slower clock: rows are "
+              "added as they are read, neurons whose weight is 0 get no clock, events are stored "
+              "in pairs.")  # fmt: skip
 @click.option("--bitstream", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Method fpga: folder that 'spikeforge bitstream' wrote.")  # fmt: skip
 @click.option("--images-per-second", type=float, metavar="F",
@@ -83,7 +84,7 @@ _TAKES = {
         "technology",
         "liberty",
         "bank_words",
-        "row_register",
+        "frugal",
         "images_per_second",
     },
     "fpga": {"bitstream", "images_per_second"},

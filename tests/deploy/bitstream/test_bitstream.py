@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from deploy.bitstream.build import build_bitstream
+from deploy.bitstream.build import _batches, build_bitstream
 from deploy.bitstream.proof import run_netlist
 from deploy.bitstream.record import Speed, write_bitstream
 from deploy.boards import board_named
@@ -94,3 +94,10 @@ def test_a_clock_out_of_reach_is_refused_with_the_one_that_is_reached(network):
         r"not 96; ask for less",
     ):
         build_bitstream(network, board_config(network, board, 4), board, clock_mhz=96.0, seed=1)
+
+
+def test_the_most_promising_seed_is_tried_by_itself_first(monkeypatch):
+    monkeypatch.setattr("deploy.bitstream.build._cores", lambda: 2)
+    assert _batches(None, 0) == [[1, 2], [3, 4]]
+    assert _batches(None, 3) == [[3], [1, 2], [4]]
+    assert _batches(7, 3) == [[7]]

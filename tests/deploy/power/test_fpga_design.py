@@ -118,6 +118,9 @@ def test_options_of_the_other_method_are_refused(tmp_path: Path) -> None:
             f"{option} belongs to --method event or --method gate; leave it out: a bitstream has "
             "its own"
         )
+    for method in ((), ("--method", "fpga", "--bitstream", tmp_path)):
+        said = refusal(*method, "--frugal")
+        assert said.startswith("--frugal belongs to --method gate; leave it out")
     said = refusal("--bitstream", tmp_path)
     assert said == "--bitstream belongs to --method fpga; leave it out or choose that method"
 
