@@ -31,7 +31,7 @@ from spikeforge.netfile import load_network
 from spikeforge.network import Network
 from spikeforge.progress import console
 
-WIDTH, ROW, LEFT = 760, 34, 250
+WIDTH, ROW, LEFT = 820, 34, 300
 
 
 @dataclass(frozen=True)
