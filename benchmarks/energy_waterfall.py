@@ -24,7 +24,8 @@ from rich.table import Table
 from deploy.power.gate.estimate import gate_estimate
 from deploy.power.gate.kit import load_kit
 from deploy.power.gate.technology import technology_named
-from hw.config import FRUGAL, HardwareConfig, configure
+from hw.config import HardwareConfig, configure
+from hw.frugal import FRUGAL
 from spikeforge.cli.common import test_images
 from spikeforge.files import write_atomically
 from spikeforge.netfile import load_network
@@ -75,10 +76,7 @@ def steps(network: Network) -> list[tuple[str, HardwareConfig, bool]]:
 def last_step(network: Network) -> HardwareConfig:
     """Frugal hardware; zero rows are skipped where that saves a quarter of them."""
     kit = technology_named("ihp-sg13g2").memories
-    lanes = min(64, configure(network).lanes)
-    return configure(
-        network, lanes, technology=kit, clock_gating=True, bank_words=256, **FRUGAL
-    )  # fmt: skip
+    return configure(network, technology=kit, clock_gating=True, bank_words=256, **FRUGAL)
 
 
 def measure(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 
@@ -14,19 +13,11 @@ from spikeforge.errors import SpikeforgeError
 from spikeforge.network import Conv2d, Dense, Network
 
 __all__ = [
-    "DEFAULT_LANES", "FRUGAL", "GradedMode", "HardwareConfig", "MemoryMode", "check_lanes",
-    "configure", "is_frugal",
+    "DEFAULT_LANES", "GradedMode", "HardwareConfig", "MemoryMode", "check_lanes", "configure",
 ]  # fmt: skip
 
 DEFAULT_LANES = 64
-FRUGAL: Mapping[str, Any] = {"row_register": False, "lane_gating": True, "event_pairs": True}
-"""Choices for the least energy of an ASIC, at the price of a slower clock and some cells."""
 _WORTH_AN_INDEX = 0.75
-
-
-def is_frugal(config: HardwareConfig) -> bool:
-    """Whether hardware has all the choices of :data:`FRUGAL`."""
-    return all(getattr(config, name) == value for name, value in FRUGAL.items())
 
 
 class MemoryMode(StrEnum):

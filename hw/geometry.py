@@ -10,20 +10,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hw.config import FRUGAL, HardwareConfig
+from hw.config import HardwareConfig
 from hw.graph.ahead import marks_ahead
 from hw.graph.geometry import JoinGeometry, PoolMapGeometry
 from hw.node import Node
 from hw.scatter.geometry import ScatterGeometry
 from hw.scatter.sizing import Source, scatter_geometry
 from hw.widths import address_bits
-from spikeforge.errors import SpikeforgeError
 from spikeforge.network import AvgPool, Dense, Flatten, Network, Residual
 from spikeforge.schema import Layer, Schedule
 from spikeforge.shapes import Shape, input_shape, map_shapes, source_names, wire_order
 from spikeforge.traffic import Traffic, network_schedule, source_traffic
 
-__all__ = ["NodeGeometry", "WindowedGeometry", "frugal_config", "geometry"]
+__all__ = ["NodeGeometry", "WindowedGeometry", "geometry"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,20 +134,6 @@ def geometry(network: Network, config: HardwareConfig) -> tuple[NodeGeometry, ..
     sources = _resolved_sources(network)
     maker = _Maker(network, config, sources)
     return tuple(maker.node(layer) for layer in network.layers if layer.name in sources)
-
-
-def frugal_config(network: Network, config: HardwareConfig) -> HardwareConfig:
-    """The same hardware with the choices of :data:`hw.config.FRUGAL`.
-
-    Raises:
-        SpikeforgeError: If no layer of the network has them.
-    """
-    if not any(isinstance(node, WindowedGeometry) for node in geometry(network, config)):
-        raise SpikeforgeError(
-            f"--frugal is for windowed dense layers, and {network.name} has none that go group by "
-            "group; leave it out"
-        )
-    return replace(config, **FRUGAL)
 
 
 def _resolved_sources(network: Network) -> dict[str, tuple[str, ...]]:

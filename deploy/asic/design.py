@@ -8,7 +8,7 @@ from __future__ import annotations
 from deploy.asic.pdk import Pdk
 from hw.composing import check_bank_words
 from hw.config import HardwareConfig, configure
-from hw.geometry import frugal_config
+from hw.frugal import frugal_config
 from hw.interface import Port, interface
 from hw.ram import ram_verilog
 from hw.verilog import TOP as CORE
@@ -33,7 +33,7 @@ def asic_config(
         pdk: The kit.
         lanes: None: the default.
         bank_words: Depth of the deepest macro; None: whatever is smallest.
-        frugal: The choices of :data:`hw.config.FRUGAL`.
+        frugal: The choices of :data:`hw.frugal.FRUGAL`.
 
     Raises:
         SpikeforgeError: If ``lanes`` does not fit the network, or no macro is that deep.

@@ -13,8 +13,9 @@ from deploy.asic.floorplan import Floorplan
 from deploy.asic.folder import RECORD
 from deploy.asic.macros import macro_area_um2
 from deploy.asic.pdk import Pdk
-from hw.config import HardwareConfig, is_frugal
+from hw.config import HardwareConfig
 from hw.content import architecture_hash
+from hw.frugal import is_frugal
 from spikeforge import __version__
 from spikeforge.files import file_sha256, write_atomically
 from spikeforge.network import Network

@@ -96,7 +96,7 @@ def _within_timing(built: Built, board: Board) -> Built:
 
 def _cached(
     network: Network, config: HardwareConfig, board: Board, clock: ClockPlan, seed: int | None,
-    baud: int | None, promising: int = 0,
+    baud: int | None, promising: int | None = None,
 ) -> Built:  # fmt: skip
     versions = tool_versions(board)
     with progress("Generate the design", None):
@@ -133,13 +133,13 @@ def _bitstream(board: Board) -> str:
     return f"{TOP}.bin" if board.family is Family.ICE40 else f"{TOP}.bit"
 
 
-def _batches(seed: int | None, promising: int) -> list[list[int]]:
-    """Seeds to be tried together, batch after batch: a promising one (not 0) by itself first."""
+def _batches(seed: int | None, promising: int | None) -> list[list[int]]:
+    """Seeds to be tried together, batch after batch: a promising one by itself first."""
     if seed is not None:
         return [[seed]]
     others = [each for each in range(1, _SEEDS + 1) if each != promising]
     batches = [others[at : at + _cores()] for at in range(0, len(others), _cores())]
-    return [[promising], *batches] if promising else batches
+    return batches if promising is None else [[promising], *batches]
 
 
 def _build(

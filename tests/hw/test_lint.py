@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hw.config import FRUGAL, MemoryMode, configure
+from hw.config import MemoryMode, configure
+from hw.frugal import FRUGAL
 from hw.memory.technology import Technology
 from hw.verilog import generate_verilog
 from sim.fuzz import random_case

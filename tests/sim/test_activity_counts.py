@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from hw.census import take_inventory
 from hw.config import configure
+from hw.frugal import FRUGAL
 from hw.geometry import geometry
 from hw.layer import PROBE_FIELDS
 from hw.scatter.geometry import ScatterGeometry
@@ -53,6 +56,20 @@ def test_memory_accesses_an_image(activity):
     }  # fmt: skip
     assert activity.writes_per_image == {"hidden_events": 2.5}
     assert (activity.images, activity.interval_cycles, activity.latency_cycles) == (2, 12.5, 30.0)
+
+
+def test_frugal_hardware_reads_pairs_and_holds_no_rows(tiny, two_images, activity):
+    layers = geometry(tiny.network, replace(tiny.config, **FRUGAL))
+    found = activity_of(layers, two_images.counts, 2, 12.5, 30.0, tiny.network.readout)
+    assert found.reads_per_image["hidden_events"] == activity.reads_per_image["hidden_events"] / 2
+    assert found.writes_per_image == {"hidden_events": 1.25}
+    registers = [
+        sum(item.bits * item.count_per_image for item in each.operations
+            if (item.block, item.kind) == ("hidden.integrate", OperationKind.REGISTER))
+        for each in (activity, found)
+    ]  # fmt: skip
+    held = layers[0].lanes * layers[0].weight_bits
+    assert registers[0] - registers[1] == held * 5.0  # rows of an image
 
 
 def _count(activity, block, kind, bits=None):

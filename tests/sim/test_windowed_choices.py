@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 from amaranth.back import rtlil
 
-from hw.config import FRUGAL, configure, is_frugal
+from hw.config import configure
 from hw.content import architecture_hash
-from hw.geometry import WindowedGeometry, frugal_config, geometry
+from hw.frugal import FRUGAL, frugal_config, is_frugal
+from hw.geometry import WindowedGeometry, geometry
 from hw.integrate import Integrate
 from hw.scatter.geometry import ScatterGeometry
 from sim.cycles import count_cycles

@@ -8,7 +8,7 @@ from deploy.power.gate.technology import GateTechnology
 from hw.census import take_inventory
 from hw.composing import BANK_WORDS, check_bank_words, composition_of
 from hw.config import HardwareConfig, configure
-from hw.geometry import frugal_config
+from hw.frugal import frugal_config
 from hw.memory.technology import Technology
 from spikeforge.network import Network
 
@@ -30,7 +30,7 @@ def gate_config(
         lanes: None: the default.
         bank_words: Depth of the deepest macro; None: the shallowest within 8 mm2, or the deepest
             of all where none is.
-        frugal: The choices of :data:`hw.config.FRUGAL`.
+        frugal: The choices of :data:`hw.frugal.FRUGAL`.
 
     Raises:
         SpikeforgeError: If there are no macros of that depth, or lanes that do not fit.

@@ -33,7 +33,9 @@ def test_the_chip_is_the_one_whose_energy_was_asked_for(run_command, mnist_shape
         "--lanes", 32, "--bank-words", 256, "--frugal", "--json",
     )  # fmt: skip
     assert done.status == 0, done.err
-    names = {each["name"] for each in json.loads(done.out)["macros"]}
+    record = json.loads(done.out)
+    assert (record["bank_words"], record["frugal"]) == (256, True)
+    names = {each["name"] for each in record["macros"]}
     assert "RM_IHPSG13_1P_256x64_c2_bm_bist" in names
     assert not any(f"x{deep}" in name or f"_{deep}x" in name for name in names
                    for deep in (512, 1024, 2048))  # fmt: skip

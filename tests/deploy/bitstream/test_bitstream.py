@@ -98,6 +98,6 @@ def test_a_clock_out_of_reach_is_refused_with_the_one_that_is_reached(network):
 
 def test_the_most_promising_seed_is_tried_by_itself_first(monkeypatch):
     monkeypatch.setattr("deploy.bitstream.build._cores", lambda: 2)
-    assert _batches(None, 0) == [[1, 2], [3, 4]]
+    assert _batches(None, None) == [[1, 2], [3, 4]]
     assert _batches(None, 3) == [[3], [1, 2], [4]]
     assert _batches(7, 3) == [[7]]
