@@ -13,11 +13,12 @@ from pydantic import Field, model_validator
 from spikeforge.validation import StrictModel
 
 __all__ = [
-    "AfterSpike", "Compare", "Leak", "LeakKind", "NeuronSpec", "Overflow", "ResetTiming",
-    "Rounding", "Schedule", "Steps", "Tap", "ThresholdShape",
+    "MAX_STEPS", "AfterSpike", "Compare", "Leak", "LeakKind", "NeuronSpec", "Overflow",
+    "ResetTiming", "Rounding", "Schedule", "Steps", "Tap", "ThresholdShape",
 ]  # fmt: skip
 
-Steps = Annotated[int, Field(ge=1, le=1023)]
+MAX_STEPS = 1023  # of a layer's window
+Steps = Annotated[int, Field(ge=1, le=MAX_STEPS)]
 Width = Annotated[int, Field(ge=2, le=48)]
 
 

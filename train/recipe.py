@@ -88,7 +88,8 @@ class NetworkShape(StrictModel):
         batch_norm: Normalize the drive of all hidden layers of a multi-spike rule; in hardware it
             is part of thresholds and biases.
         input_threshold: Pixels below it are silent (0 keeps all).
-        extra_steps: Steps that a stepped output layer runs longer than the input.
+        extra_steps: Steps that a stepped output layer runs longer than the layer before it.
+        later_steps: Steps that each stepped layer runs longer than what it reads, in addition.
         input_bits: Present each pixel's upper bits in every step; 0 for one spike a pixel, the
             brighter the earlier. For multi-spike rules.
         readout: Of a multi-spike rule: the largest final membrane of an output layer that never
@@ -110,6 +111,7 @@ class NetworkShape(StrictModel):
     batch_norm: bool = False
     input_threshold: int = Field(default=0, ge=0, le=255)
     extra_steps: int = Field(default=0, ge=0, le=255)
+    later_steps: int = Field(default=0, ge=0, le=64)
     input_bits: int = Field(default=0, ge=0, le=8)
     readout: Literal["max_membrane", "spike_count"] = "max_membrane"
     votes: int = Field(default=1, ge=1, le=64)

@@ -7,6 +7,7 @@ from train.recipe import NetworkShape, NeuronShape, Recipe
 
 __all__ = [
     "refuse_dropout",
+    "refuse_longer_windows",
     "refuse_multi_spike",
     "refuse_neuron",
     "refuse_psp",
@@ -57,6 +58,21 @@ def refuse_dropout(recipe: Recipe) -> None:
             f"training.dropout must be 0 for rule {recipe.rule}, not {recipe.training.dropout}; "
             f"leave it out"
         )
+
+
+def refuse_longer_windows(recipe: Recipe) -> None:
+    """Refuse layers that run longer than the input: what only stepped single-spike layers do.
+
+    Raises:
+        SpikeforgeError: If the recipe asks for them.
+    """
+    for name in ("extra_steps", "later_steps"):
+        steps = getattr(recipe.network, name)
+        if steps:
+            raise SpikeforgeError(
+                f"network.{name} must be 0 for rule {recipe.rule}, not {steps}; leave it out, or "
+                f"take rule stdbp or stidi-bp"
+            )
 
 
 def refuse_psp(recipe: Recipe) -> None:

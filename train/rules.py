@@ -15,7 +15,13 @@ from train.hm2 import hm2_network
 from train.lee2016 import lee2016_network
 from train.model import SpikingNet, WindowedMlp
 from train.recipe import Recipe
-from train.refusals import refuse_multi_spike, refuse_neuron, refuse_psp, refuse_recurrence
+from train.refusals import (
+    refuse_longer_windows,
+    refuse_multi_spike,
+    refuse_neuron,
+    refuse_psp,
+    refuse_recurrence,
+)
 from train.spiking.net import SpikingStack
 from train.st_rsbp import st_rsbp_network
 from train.stdbp_net import stdbp_network
@@ -31,16 +37,12 @@ def _windowed(recipe: Recipe) -> SpikingNet:
     shape = recipe.network
     refuse_multi_spike(recipe)
     refuse_psp(recipe)
+    refuse_longer_windows(recipe)
     pooled = [each.pool for each in shape.conv if each.pool > 1]
     if pooled:
         raise SpikeforgeError(
             f"network.conv.pool must be 1 for rule {recipe.rule}, not {pooled[0]}; give the "
             f"convolution a stride, or take rule stdbp"
-        )
-    if shape.extra_steps:
-        raise SpikeforgeError(
-            f"network.extra_steps must be 0 for rule {recipe.rule}, not {shape.extra_steps}; "
-            f"leave it out, or take a rule of stepped layers"
         )
     if shape.conv:
         return WindowedCnn.from_recipe(recipe)

@@ -13,14 +13,17 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from spikeforge.errors import SpikeforgeError
+from spikeforge.neuron import MAX_STEPS
 from train.first_spike_pool import FirstSpikePool
 from train.model import SpikingNet
-from train.recipe import Recipe
+from train.recipe import NetworkShape, Recipe
 from train.stepped import spike_times
 from train.stepped_conv import SteppedConv
-from train.stepped_layer import RAMP, SteppedLayer, Taps
+from train.stepped_layer import RAMP, SHALLOW, Start, SteppedLayer, Taps
 
 __all__ = ["SingleSpikeNet", "build_stages"]
+
 
 _BEHIND_CONVOLUTIONS = 1 / 4  # share of inputs that are expected to spike
 
@@ -66,7 +69,7 @@ class SingleSpikeNet(SpikingNet):
 
 def build_stages(
     recipe: Recipe, conv: type[SteppedConv], dense: type[Any], output: type[Any],
-    taps: Taps = RAMP, deep_threshold: float = 0.8,
+    taps: Taps = RAMP, deep: Start = SHALLOW,
 ) -> tuple[list[nn.Module], Any]:  # fmt: skip
     """The stages of a recipe's network: hidden ones in order, and the output layer.
 
@@ -76,24 +79,30 @@ def build_stages(
         dense: Kind of the hidden fully connected layers.
         output: Kind of the output layer.
         taps: (delay, gain) of all PSPs.
-        deep_threshold: Start of the thresholds of a network with convolutions, in PSPs of a mean
-            current at their highest.
+        deep: Where the layers of a network with convolutions start.
 
     Raises:
-        SpikeforgeError: If a kernel or a pool does not fit its map.
+        SpikeforgeError: If a kernel or a pool does not fit its map, or the output layer's window
+            gets too long.
     """
     shape, maps = recipe.network, recipe.input_shape
+    _check_window(shape)
     options: dict[str, Any] = {
         "weight_bits": shape.weight_bits, "steps": shape.steps, "bias": shape.bias,
         "threshold_per_neuron": shape.threshold_per_neuron, "taps": taps,
     }  # fmt: skip
     if shape.conv:
-        options["start_threshold"] = deep_threshold
+        options["start"] = deep
     stages: list[nn.Module] = []
+    late = 0  # steps that a layer runs longer than the input
     for each in shape.conv:
-        layer = conv(
-            maps, each.channels, each.kernel, stride=each.stride, padding=each.padding, **options
-        )
+        late += shape.later_steps
+        place: dict[str, Any] = {
+            "stride": each.stride,
+            "padding": each.padding,
+            "extra_steps": late,
+        }
+        layer = conv(maps, each.channels, each.kernel, **place, **options)
         maps = layer.map
         stages.append(layer)
         if each.pool > 1:
@@ -104,7 +113,20 @@ def build_stages(
     if shape.conv:
         options["active_share"] = _BEHIND_CONVOLUTIONS
     for outputs in shape.hidden:
-        stages.append(dense(inputs, outputs, **options))
+        late += shape.later_steps
+        stages.append(dense(inputs, outputs, extra_steps=late, **options))
         inputs = outputs
-    last = output(inputs, recipe.classes, extra_steps=shape.extra_steps, **options)
+    late += shape.later_steps + shape.extra_steps
+    last = output(inputs, recipe.classes, extra_steps=late, **options)
     return stages, last
+
+
+def _check_window(shape: NetworkShape) -> None:
+    layers = len(shape.conv) + len(shape.hidden) + 1
+    steps = shape.steps + layers * shape.later_steps + shape.extra_steps
+    if steps > MAX_STEPS:
+        raise SpikeforgeError(
+            f"network.later_steps must leave the last of {layers} layers at most {MAX_STEPS} "
+            f"steps, not {steps} (steps = {shape.steps}, {shape.later_steps} more a layer, "
+            f"extra_steps = {shape.extra_steps}); take fewer"
+        )

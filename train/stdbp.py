@@ -12,7 +12,8 @@ that real time to the loss; a hidden one spikes in the whole step, and rounding 
 the identity. Of this project's own making: the slope counts as at least 0.05 theta; an output
 neuron that stays silent counts as crossing 2 (theta - V) / theta steps after its last one, so it
 keeps a gradient; a silent hidden neuron has none, but one (or a channel of a convolution) that is
-silent for a whole batch draws its V towards theta: else half of a deep network dies on the way.
+silent for a whole batch draws its V gently towards theta: else half of a deep network dies on the
+way.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ __all__ = ["StdbpConv", "StdbpDense", "StdbpOutput", "by_bias_current"]
 
 _LEAST_SLOPE = 0.05  # in thresholds per step
 _SILENT_STEPS = 2.0  # that a silent output neuron is late, per threshold of missing V
+_WAKING = 0.01  # of a silent neuron's missing V: more of it drowns what the layer's scale learns
 
 
 class _SpikeTimes(torch.autograd.Function):
@@ -100,9 +102,9 @@ def _wakened(fired: Tensor) -> Tensor:
         fired: Who fired, bool, shape (rows, neurons); in a convolution a channel is one neuron.
 
     Returns:
-        1 / rows for each silent neuron, else 0; shape (neurons,).
+        0.01 / rows for each silent neuron, else 0; shape (neurons,).
     """
-    return (~fired.any(0)).to(torch.float32) / len(fired)
+    return (~fired.any(0)).to(torch.float32) * (_WAKING / len(fired))
 
 
 def by_bias_current(by_v: Tensor) -> Tensor:

@@ -14,11 +14,13 @@ from train.recipe import Recipe
 from train.refusals import refuse_dropout, refuse_multi_spike, refuse_psp
 from train.single_spike import SingleSpikeNet, build_stages
 from train.stdbp import StdbpConv, StdbpDense, StdbpOutput
+from train.stepped_layer import Start
 
 __all__ = ["StdbpMlp", "stdbp_network"]
 
-# Every layer waits for the one before it, all in the same few steps: half of a shallow network's.
-_DEEP_THRESHOLD = 0.4
+# Every layer waits for the one before it, in few steps: half of a shallow network's threshold. And
+# weights of both signs: where an image is bright, neurons that are only excited all fire at once.
+_DEEP = Start(threshold=0.4, mean=0.1)
 
 
 class StdbpMlp(SingleSpikeNet):
@@ -58,7 +60,5 @@ def stdbp_network(recipe: Recipe) -> SingleSpikeNet:
     refuse_multi_spike(recipe)
     refuse_dropout(recipe)
     refuse_psp(recipe)
-    stages = build_stages(
-        recipe, StdbpConv, StdbpDense, StdbpOutput, deep_threshold=_DEEP_THRESHOLD
-    )
+    stages = build_stages(recipe, StdbpConv, StdbpDense, StdbpOutput, deep=_DEEP)
     return SingleSpikeNet(*stages)

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 from train.crossing import NEVER, first_crossing, silenced
-from train.stepped_layer import RAMP, SteppedLayer, Taps, tapped
+from train.stepped_layer import RAMP, SHALLOW, Start, SteppedLayer, Taps, tapped
 
 __all__ = ["NEVER", "Arrivals", "Decision", "DenseResponse", "SteppedDense", "decide",
            "first_crossing", "membranes", "running_sum", "silenced", "spike_times"]  # fmt: skip
@@ -160,18 +160,18 @@ class SteppedDense(SteppedLayer):
         threshold_per_neuron: Learn one threshold a neuron instead of one for the layer.
         taps: (delay, gain) of the PSP; a ramp by default.
         active_share: Share of the inputs that are expected to spike.
-        start_threshold: Threshold at the start, in PSPs of a mean current at their highest.
+        start: Where training starts.
     """
 
     def __init__(
         self, inputs: int, outputs: int, *, weight_bits: int = 4, steps: int = 15,
         extra_steps: int = 0, bias: bool = True, threshold_per_neuron: bool = False,
-        taps: Taps = RAMP, active_share: float = 1 / 8, start_threshold: float = 0.8,
+        taps: Taps = RAMP, active_share: float = 1 / 8, start: Start = SHALLOW,
     ) -> None:  # fmt: skip
         super().__init__(
             inputs, outputs, (outputs, inputs), weight_bits=weight_bits, steps=steps,
             extra_steps=extra_steps, bias=bias, threshold_per_neuron=threshold_per_neuron,
-            taps=taps, active_share=active_share, start_threshold=start_threshold,
+            taps=taps, active_share=active_share, start=start,
         )  # fmt: skip
 
     def response(self, times: Tensor) -> DenseResponse:

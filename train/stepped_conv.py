@@ -16,7 +16,7 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from spikeforge.errors import SpikeforgeError
-from train.stepped_layer import RAMP, SteppedLayer, Taps
+from train.stepped_layer import RAMP, SHALLOW, Start, SteppedLayer, Taps
 
 __all__ = ["ConvResponse", "SteppedConv"]
 
@@ -96,11 +96,12 @@ class SteppedConv(SteppedLayer):
         stride: Distance between positions, in both directions.
         padding: Silent pixels around the input, on each side.
         weight_bits: Width of the weights, 1 (-1 and +1) to 8.
-        steps: T, of the input window and of the layer's own.
+        steps: T, of the input window.
+        extra_steps: Steps that this layer runs longer than T.
         bias: Learn one bias a channel, a constant current.
         threshold_per_neuron: Learn one threshold a channel instead of one for the layer.
         taps: (delay, gain) of the PSP; a ramp by default.
-        start_threshold: Threshold at the start, in PSPs of a mean current at their highest.
+        start: Where training starts.
 
     Raises:
         SpikeforgeError: If the kernel does not fit.
@@ -108,8 +109,9 @@ class SteppedConv(SteppedLayer):
 
     def __init__(
         self, shape: tuple[int, int, int], channels_out: int, kernel: int, *, stride: int = 1,
-        padding: int = 0, weight_bits: int = 4, steps: int = 15, bias: bool = True,
-        threshold_per_neuron: bool = False, taps: Taps = RAMP, start_threshold: float = 0.8,
+        padding: int = 0, weight_bits: int = 4, steps: int = 15, extra_steps: int = 0,
+        bias: bool = True, threshold_per_neuron: bool = False, taps: Taps = RAMP,
+        start: Start = SHALLOW,
     ) -> None:  # fmt: skip
         channels, height, width = shape
         rows, columns = ((side + 2 * padding - kernel) // stride + 1 for side in (height, width))
@@ -121,8 +123,9 @@ class SteppedConv(SteppedLayer):
         super().__init__(
             math.prod(shape), channels_out * rows * columns,
             (channels_out, channels, kernel, kernel), weight_bits=weight_bits, steps=steps,
-            extra_steps=0, bias=bias, threshold_per_neuron=threshold_per_neuron, taps=taps,
-            active_share=_ACTIVE_SHARE, start_threshold=start_threshold,
+            extra_steps=extra_steps, bias=bias, threshold_per_neuron=threshold_per_neuron,
+            taps=taps,
+            active_share=_ACTIVE_SHARE, start=start,
         )  # fmt: skip
         self.shape, self.map = shape, (channels_out, rows, columns)
         self.kernel, self.stride, self.padding = kernel, stride, padding

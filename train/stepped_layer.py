@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -20,14 +21,12 @@ from train.crossing import first_crossing, silenced
 from train.quantize import bias_grid, start_deviation_lsb, threshold_grid, weight_grid
 from train.windowed import IntegerLayer
 
-__all__ = ["RAMP", "Response", "SteppedLayer", "Taps", "psp", "tapped"]
+__all__ = ["RAMP", "SHALLOW", "Response", "Start", "SteppedLayer", "Taps", "psp", "tapped"]
 
 Taps = tuple[tuple[int, int], ...]
 RAMP: Taps = ((0, 1),)
 _EXACT_FLOAT32 = 1 << 24
-# Starting points: mean and deviation of a weight per active input.
-_START_MEAN = 0.6
-_START_DEVIATION = 0.5
+_START_DEVIATION = 0.5  # of a weight at the start, over the root of the active inputs
 
 
 def psp(taps: Taps, steps: int) -> list[int]:
@@ -35,6 +34,22 @@ def psp(taps: Taps, steps: int) -> list[int]:
     return [
         sum(gain * max(0, lag - delay + 1) for delay, gain in taps) for lag in range(max(1, steps))
     ]
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where training starts.
+
+    Attributes:
+        threshold: Thresholds, in PSPs of a current of 1 at their highest in the input window.
+        mean: Of what all active inputs of a neuron weigh together.
+    """
+
+    threshold: float
+    mean: float
+
+
+SHALLOW = Start(threshold=0.8, mean=0.6)
 
 
 class Response(Protocol):
@@ -76,7 +91,7 @@ class SteppedLayer(nn.Module, ABC):
         threshold_per_neuron: One threshold a neuron (or channel) instead of one for the layer.
         taps: (delay, gain) of the PSP.
         active_share: Share of the inputs that are expected to spike.
-        start_threshold: Threshold at the start, in PSPs of a mean current at their highest.
+        start: Where training starts.
 
     Attributes:
         rule: An autograd function from (times, weight, bias, log_step, log_threshold, layer) to
@@ -90,21 +105,21 @@ class SteppedLayer(nn.Module, ABC):
     def __init__(
         self, inputs: int, outputs: int, weight_shape: tuple[int, ...], *, weight_bits: int,
         steps: int, extra_steps: int, bias: bool, threshold_per_neuron: bool,
-        taps: Taps = RAMP, active_share: float = 1 / 8, start_threshold: float = 0.8,
+        taps: Taps = RAMP, active_share: float = 1 / 8, start: Start = SHALLOW,
     ) -> None:  # fmt: skip
         super().__init__()
         self.inputs, self.outputs, self.weight_bits = inputs, outputs, weight_bits
         self.input_steps, self.steps, self.rounding = steps, steps + extra_steps, True
         self.taps = taps
         active = max(1.0, active_share * math.prod(weight_shape[1:]))
-        mean, deviation = _START_MEAN / active, _START_DEVIATION / math.sqrt(active)
+        mean, deviation = start.mean / active, _START_DEVIATION / math.sqrt(active)
         self.weight = nn.Parameter(torch.randn(weight_shape) * deviation + mean)
         self.bias = nn.Parameter(torch.zeros(weight_shape[0]), requires_grad=bias)
         scale = start_deviation_lsb(weight_bits)
         self.log_step = nn.Parameter(torch.tensor([math.log((deviation + mean) / scale)]))
         count = weight_shape[0] if threshold_per_neuron else 1
-        start = math.log(start_threshold * max(psp(taps, steps)))
-        self.log_threshold = nn.Parameter(torch.full((count,), start))
+        threshold = math.log(start.threshold * max(psp(taps, steps)))
+        self.log_threshold = nn.Parameter(torch.full((count,), threshold))
 
     def forward(self, times: Tensor) -> Tensor:
         """Spike times in training mode; what evaluation makes of it otherwise.

@@ -56,7 +56,8 @@ def random_images(count=60, seed=2):
     ("rule", "options"),
     [
         ("stdbp", {"conv": CONV, "extra_steps": 2}),
-        ("stdbp", {"conv": CONV[:1], "weight_bits": 1, "threshold_per_neuron": False, "seed": 5}),
+        ("stdbp", {"conv": CONV, "later_steps": 3, "extra_steps": 1}),
+        ("stdbp", {"conv": CONV[:1], "weight_bits": 1, "threshold_per_neuron": False, "seed": 7}),
         ("stidi-bp", {"conv": CONV, "psp": {"rise": 3}, "weight_bits": 8, "extra_steps": 3}),
         ("stidi-bp", {"conv": CONV, "psp": {"rise": 2, "fall": 3}, "weight_bits": 1}),
         ("stidi-bp", {"psp": {"rise": 4, "fall": 40}, "weight_bits": 3}),
@@ -92,6 +93,22 @@ def test_the_contract_says_what_the_layers_are():
             assert layer.weight_bits == 1
             assert set(np.unique(network.weight(layer.name))) == {-1, 0}
     assert (network.layers[1].kernel, network.layers[1].stride) == (2, 2)
+
+
+def test_each_layer_runs_longer_than_the_one_before_it_by_the_later_steps():
+    network = export(network_of("stdbp", conv=CONV, later_steps=3, extra_steps=2))
+    weighted = [layer for layer in network.layers if isinstance(layer, Conv2d | Dense)]
+    assert [layer.neuron.steps for layer in weighted] == [10, 13, 16, 21]
+    assert network.input.steps == 7
+
+
+def test_windows_that_get_too_long_are_refused_before_training():
+    with pytest.raises(SpikeforgeError) as caught:
+        network_of("stdbp", hidden=[9] * 15, steps=255, later_steps=64)
+    assert str(caught.value) == (
+        "network.later_steps must leave the last of 16 layers at most 1023 steps, not 1279 "
+        "(steps = 255, 64 more a layer, extra_steps = 0); take fewer"
+    )
 
 
 def test_taps_behind_the_last_step_are_left_out():

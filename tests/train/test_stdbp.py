@@ -135,11 +135,12 @@ def test_an_earlier_first_spike_costs_less():
     assert cost.item() == pytest.approx(-scores.amax(1).mean().item() * 8 / 16)
 
 
-def test_extra_steps_are_refused_where_nothing_is_stepped():
+@pytest.mark.parametrize("key", ["extra_steps", "later_steps"])
+def test_longer_windows_are_refused_where_nothing_is_stepped(key):
     recipe = Recipe.model_validate(
-        {"name": "r", "network": {"hidden": [9], "extra_steps": 2}, "training": {"epochs": 1}}
+        {"name": "r", "network": {"hidden": [9], key: 2}, "training": {"epochs": 1}}
     )
-    with pytest.raises(SpikeforgeError, match=r"extra_steps must be 0 for rule windowed, not 2"):
+    with pytest.raises(SpikeforgeError, match=f"{key} must be 0 for rule windowed, not 2"):
         build_network(recipe)
 
 

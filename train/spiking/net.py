@@ -13,7 +13,7 @@ from spikeforge.errors import SpikeforgeError
 from train.augment import code_input
 from train.model import SpikingNet
 from train.recipe import NetworkShape, Recipe
-from train.refusals import refuse_dropout, refuse_psp
+from train.refusals import refuse_dropout, refuse_longer_windows, refuse_psp
 from train.spiking.block import SewBlock
 from train.spiking.fire import Rule
 from train.spiking.layer import SpikingConv, SpikingDense, SpikingLayer, SumPool
@@ -232,11 +232,7 @@ def _refuse(recipe: Recipe) -> None:
     shape = recipe.network
     refuse_dropout(recipe)
     refuse_psp(recipe)
-    if shape.extra_steps:
-        raise SpikeforgeError(
-            f"network.extra_steps must be 0 for rule {recipe.rule}, not {shape.extra_steps}; "
-            f"leave it out"
-        )
+    refuse_longer_windows(recipe)
     if shape.input_bits and shape.input_threshold:
         raise SpikeforgeError(
             f"network.input_threshold must be 0 where pixels are presented every step "
