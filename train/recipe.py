@@ -90,6 +90,8 @@ class NetworkShape(StrictModel):
         input_threshold: Pixels below it are silent (0 keeps all).
         extra_steps: Steps that a stepped output layer runs longer than the layer before it.
         later_steps: Steps that each stepped layer runs longer than what it reads, in addition.
+        start_mean: What the active inputs of a single-spike neuron weigh together when training
+            starts, on average, where thresholds are about 1; the rule's own if it is left out.
         input_bits: Present each pixel's upper bits in every step; 0 for one spike a pixel, the
             brighter the earlier. For multi-spike rules.
         readout: Of a multi-spike rule: the largest final membrane of an output layer that never
@@ -112,6 +114,7 @@ class NetworkShape(StrictModel):
     input_threshold: int = Field(default=0, ge=0, le=255)
     extra_steps: int = Field(default=0, ge=0, le=255)
     later_steps: int = Field(default=0, ge=0, le=64)
+    start_mean: float | None = Field(default=None, ge=-1, le=1)
     input_bits: int = Field(default=0, ge=0, le=8)
     readout: Literal["max_membrane", "spike_count"] = "max_membrane"
     votes: int = Field(default=1, ge=1, le=64)

@@ -7,11 +7,11 @@ from train.recipe import NetworkShape, NeuronShape, Recipe
 
 __all__ = [
     "refuse_dropout",
-    "refuse_longer_windows",
     "refuse_multi_spike",
     "refuse_neuron",
     "refuse_psp",
     "refuse_recurrence",
+    "refuse_single_spike",
 ]
 
 
@@ -60,8 +60,8 @@ def refuse_dropout(recipe: Recipe) -> None:
         )
 
 
-def refuse_longer_windows(recipe: Recipe) -> None:
-    """Refuse layers that run longer than the input: what only stepped single-spike layers do.
+def refuse_single_spike(recipe: Recipe) -> None:
+    """Refuse what only stepped neurons that fire once can do, such as run longer than the input.
 
     Raises:
         SpikeforgeError: If the recipe asks for them.
@@ -73,6 +73,11 @@ def refuse_longer_windows(recipe: Recipe) -> None:
                 f"network.{name} must be 0 for rule {recipe.rule}, not {steps}; leave it out, or "
                 f"take rule stdbp or stidi-bp"
             )
+    if recipe.network.start_mean is not None:
+        raise SpikeforgeError(
+            f"network.start_mean must be left out for rule {recipe.rule}, not "
+            f"{recipe.network.start_mean}; take rule stdbp or stidi-bp"
+        )
 
 
 def refuse_psp(recipe: Recipe) -> None:

@@ -16,11 +16,11 @@ from train.lee2016 import lee2016_network
 from train.model import SpikingNet, WindowedMlp
 from train.recipe import Recipe
 from train.refusals import (
-    refuse_longer_windows,
     refuse_multi_spike,
     refuse_neuron,
     refuse_psp,
     refuse_recurrence,
+    refuse_single_spike,
 )
 from train.spiking.net import SpikingStack
 from train.st_rsbp import st_rsbp_network
@@ -37,7 +37,7 @@ def _windowed(recipe: Recipe) -> SpikingNet:
     shape = recipe.network
     refuse_multi_spike(recipe)
     refuse_psp(recipe)
-    refuse_longer_windows(recipe)
+    refuse_single_spike(recipe)
     pooled = [each.pool for each in shape.conv if each.pool > 1]
     if pooled:
         raise SpikeforgeError(

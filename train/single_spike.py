@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -89,10 +90,12 @@ def build_stages(
     _check_window(shape)
     options: dict[str, Any] = {
         "weight_bits": shape.weight_bits, "steps": shape.steps, "bias": shape.bias,
-        "threshold_per_neuron": shape.threshold_per_neuron, "taps": taps,
+        "threshold_per_neuron": shape.threshold_per_neuron, "taps": taps, "start": SHALLOW,
     }  # fmt: skip
     if shape.conv:
         options["start"] = deep
+    if shape.start_mean is not None:
+        options["start"] = replace(options["start"], mean=shape.start_mean)
     stages: list[nn.Module] = []
     late = 0  # steps that a layer runs longer than the input
     for each in shape.conv:

@@ -13,7 +13,7 @@ from spikeforge.errors import SpikeforgeError
 from train.augment import code_input
 from train.model import SpikingNet
 from train.recipe import NetworkShape, Recipe
-from train.refusals import refuse_dropout, refuse_longer_windows, refuse_psp
+from train.refusals import refuse_dropout, refuse_psp, refuse_single_spike
 from train.spiking.block import SewBlock
 from train.spiking.fire import Rule
 from train.spiking.layer import SpikingConv, SpikingDense, SpikingLayer, SumPool
@@ -232,7 +232,7 @@ def _refuse(recipe: Recipe) -> None:
     shape = recipe.network
     refuse_dropout(recipe)
     refuse_psp(recipe)
-    refuse_longer_windows(recipe)
+    refuse_single_spike(recipe)
     if shape.input_bits and shape.input_threshold:
         raise SpikeforgeError(
             f"network.input_threshold must be 0 where pixels are presented every step "

@@ -23,6 +23,7 @@ def conv(**more):
 @pytest.mark.parametrize(("change", "message"), [
     ({"dropout": 0.1}, "training.dropout must be 0 for rule surrogate, not 0.1; leave it out"),
     ({"extra_steps": 2}, "network.extra_steps must be 0 for rule surrogate, not 2; leave it out"),
+    ({"start_mean": 0.1}, "network.start_mean must be left out for rule surrogate, not 0.1; take"),
     ({"later_steps": 1}, "network.later_steps must be 0 for rule surrogate, not 1; leave it out"),
     ({"input_bits": 4, "input_threshold": 9}, "network.input_threshold must be 0 where pixels are"),
     ({"votes": 2}, "network.votes must be 1 for the readout max_membrane, not 2; ask for readout"),
