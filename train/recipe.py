@@ -91,7 +91,7 @@ class NetworkShape(StrictModel):
         extra_steps: Steps that a stepped output layer runs longer than the layer before it.
         later_steps: Steps that each stepped layer runs longer than what it reads, in addition.
         start_mean: What the active inputs of a single-spike neuron weigh together when training
-            starts, on average, where thresholds are about 1; the rule's own if it is left out.
+            starts, on average; the rule's own if it is left out.
         input_bits: Present each pixel's upper bits in every step; 0 for one spike a pixel, the
             brighter the earlier. For multi-spike rules.
         readout: Of a multi-spike rule: the largest final membrane of an output layer that never

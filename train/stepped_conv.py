@@ -124,8 +124,7 @@ class SteppedConv(SteppedLayer):
             math.prod(shape), channels_out * rows * columns,
             (channels_out, channels, kernel, kernel), weight_bits=weight_bits, steps=steps,
             extra_steps=extra_steps, bias=bias, threshold_per_neuron=threshold_per_neuron,
-            taps=taps,
-            active_share=_ACTIVE_SHARE, start=start,
+            taps=taps, active_share=_ACTIVE_SHARE, start=start,
         )  # fmt: skip
         self.shape, self.map = shape, (channels_out, rows, columns)
         self.kernel, self.stride, self.padding = kernel, stride, padding

@@ -116,7 +116,7 @@ class SteppedLayer(nn.Module, ABC):
         self.weight = nn.Parameter(torch.randn(weight_shape) * deviation + mean)
         self.bias = nn.Parameter(torch.zeros(weight_shape[0]), requires_grad=bias)
         scale = start_deviation_lsb(weight_bits)
-        self.log_step = nn.Parameter(torch.tensor([math.log((deviation + mean) / scale)]))
+        self.log_step = nn.Parameter(torch.tensor([math.log((deviation + abs(mean)) / scale)]))
         count = weight_shape[0] if threshold_per_neuron else 1
         threshold = math.log(start.threshold * max(psp(taps, steps)))
         self.log_threshold = nn.Parameter(torch.full((count,), threshold))

@@ -102,6 +102,10 @@ def test_each_layer_runs_longer_than_the_one_before_it_by_the_later_steps():
     assert network.input.steps == 7
 
 
+def test_a_network_may_start_with_inhibition_alone():
+    assert export(network_of("stdbp", start_mean=-1.0)).weight("hidden1").mean() < 0
+
+
 def test_windows_that_get_too_long_are_refused_before_training():
     with pytest.raises(SpikeforgeError) as caught:
         network_of("stdbp", hidden=[9] * 15, steps=255, later_steps=64)
