@@ -85,8 +85,8 @@ class NetworkShape(StrictModel):
         weight_bits: Width of all weights.
         bias: Learn an integer bias for each neuron.
         threshold_per_neuron: One threshold a hidden neuron instead of one for the layer.
-        batch_norm: Normalize the drive of all hidden layers of a multi-spike rule; in hardware it
-            is part of thresholds and biases.
+        batch_norm: Normalize the drive of all hidden layers of a multi-spike rule, or the slopes of
+            all membranes of a stepped one; in hardware it is part of thresholds and biases.
         input_threshold: Pixels below it are silent (0 keeps all).
         extra_steps: Steps that a stepped output layer runs longer than the layer before it.
         later_steps: Steps that each stepped layer runs longer than what it reads, in addition.

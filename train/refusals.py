@@ -6,6 +6,7 @@ from spikeforge.errors import SpikeforgeError
 from train.recipe import NetworkShape, NeuronShape, Recipe
 
 __all__ = [
+    "refuse_batch_norm",
     "refuse_dropout",
     "refuse_multi_spike",
     "refuse_neuron",
@@ -80,6 +81,19 @@ def refuse_single_spike(recipe: Recipe) -> None:
         )
 
 
+def refuse_batch_norm(recipe: Recipe) -> None:
+    """Refuse batch normalization.
+
+    Raises:
+        SpikeforgeError: If the recipe asks for it.
+    """
+    if recipe.network.batch_norm:
+        raise SpikeforgeError(
+            f"network.batch_norm must be false for rule {recipe.rule}, not true: it learns without "
+            f"it; leave it out, or take rule stdbp, stidi-bp or a multi-spike rule"
+        )
+
+
 def refuse_psp(recipe: Recipe) -> None:
     """Refuse a shape of the postsynaptic potential.
 
@@ -107,7 +121,7 @@ def refuse_multi_spike(recipe: Recipe) -> None:
                 f"its neurons fire once; take a multi-spike rule, such as surrogate"
             )
     default = NetworkShape(hidden=(1,))
-    for name in ("recurrent", "input_bits", "votes", "batch_norm"):
+    for name in ("recurrent", "input_bits", "votes"):
         value = getattr(shape, name)
         if value != getattr(default, name):
             raise SpikeforgeError(

@@ -16,6 +16,7 @@ from train.lee2016 import lee2016_network
 from train.model import SpikingNet, WindowedMlp
 from train.recipe import Recipe
 from train.refusals import (
+    refuse_batch_norm,
     refuse_multi_spike,
     refuse_neuron,
     refuse_psp,
@@ -38,6 +39,7 @@ def _windowed(recipe: Recipe) -> SpikingNet:
     refuse_multi_spike(recipe)
     refuse_psp(recipe)
     refuse_single_spike(recipe)
+    refuse_batch_norm(recipe)
     pooled = [each.pool for each in shape.conv if each.pool > 1]
     if pooled:
         raise SpikeforgeError(

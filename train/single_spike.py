@@ -18,10 +18,11 @@ from spikeforge.errors import SpikeforgeError
 from spikeforge.neuron import MAX_STEPS
 from train.first_spike_pool import FirstSpikePool
 from train.model import SpikingNet
+from train.psp import RAMP, Taps
 from train.recipe import NetworkShape, Recipe
 from train.stepped import spike_times
 from train.stepped_conv import SteppedConv
-from train.stepped_layer import RAMP, SHALLOW, Start, SteppedLayer, Taps
+from train.stepped_layer import SHALLOW, Start, SteppedLayer
 
 __all__ = ["SingleSpikeNet", "build_stages"]
 
@@ -90,7 +91,8 @@ def build_stages(
     _check_window(shape)
     options: dict[str, Any] = {
         "weight_bits": shape.weight_bits, "steps": shape.steps, "bias": shape.bias,
-        "threshold_per_neuron": shape.threshold_per_neuron, "taps": taps, "start": SHALLOW,
+        "threshold_per_neuron": shape.threshold_per_neuron, "batch_norm": shape.batch_norm,
+        "taps": taps, "start": SHALLOW,
     }  # fmt: skip
     if shape.conv:
         options["start"] = deep

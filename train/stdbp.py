@@ -44,7 +44,7 @@ class _SpikeTimes(torch.autograd.Function):
         ctx: Any, times: Tensor, weight: Tensor, bias: Tensor, log_step: Tensor,
         log_threshold: Tensor, layer: SteppedLayer,
     ) -> Tensor:  # fmt: skip
-        grid, bias_lsb, theta = layer.grids(layer.rounding)
+        grid, bias_lsb, theta = layer.grids(layer.rounding, bias, log_threshold)
         steps, response = layer.steps, layer.response(times)
         v = response.potentials(grid, bias_lsb)
         at, fired = first_crossing(v, theta)

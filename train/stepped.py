@@ -14,10 +14,12 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.nn.functional import embedding_bag
 
 from train.crossing import NEVER, first_crossing, silenced
-from train.stepped_layer import RAMP, SHALLOW, Start, SteppedLayer, Taps, tapped
+from train.psp import RAMP, Taps, tapped
+from train.stepped_layer import SHALLOW, Start, SteppedLayer
 
 __all__ = ["NEVER", "Arrivals", "Decision", "DenseResponse", "SteppedDense", "decide",
            "first_crossing", "membranes", "running_sum", "silenced", "spike_times"]  # fmt: skip
@@ -158,6 +160,7 @@ class SteppedDense(SteppedLayer):
         extra_steps: Steps that this layer runs longer than T.
         bias: Learn one bias a neuron, a constant current.
         threshold_per_neuron: Learn one threshold a neuron instead of one for the layer.
+        batch_norm: Normalize the membranes' slopes.
         taps: (delay, gain) of the PSP; a ramp by default.
         active_share: Share of the inputs that are expected to spike.
         start: Where training starts.
@@ -166,17 +169,22 @@ class SteppedDense(SteppedLayer):
     def __init__(
         self, inputs: int, outputs: int, *, weight_bits: int = 4, steps: int = 15,
         extra_steps: int = 0, bias: bool = True, threshold_per_neuron: bool = False,
-        taps: Taps = RAMP, active_share: float = 1 / 8, start: Start = SHALLOW,
+        batch_norm: bool = False, taps: Taps = RAMP, active_share: float = 1 / 8,
+        start: Start = SHALLOW,
     ) -> None:  # fmt: skip
         super().__init__(
             inputs, outputs, (outputs, inputs), weight_bits=weight_bits, steps=steps,
             extra_steps=extra_steps, bias=bias, threshold_per_neuron=threshold_per_neuron,
-            taps=taps, active_share=active_share, start=start,
+            batch_norm=batch_norm, taps=taps, active_share=active_share, start=start,
         )  # fmt: skip
 
     def response(self, times: Tensor) -> DenseResponse:
         """What arriving spikes of shape (B, inputs) do."""
         return DenseResponse(times, self.steps, self.taps)
+
+    def sums(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Weighted sums, shape (B, outputs)."""
+        return functional.linear(x, weight)
 
     def run(self, times: Tensor) -> tuple[Tensor, Tensor]:
         """Membranes (steps, B, outputs) and thresholds, as the base class says."""

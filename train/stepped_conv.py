@@ -16,7 +16,8 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from spikeforge.errors import SpikeforgeError
-from train.stepped_layer import RAMP, SHALLOW, Start, SteppedLayer, Taps
+from train.psp import RAMP, Taps, potential
+from train.stepped_layer import SHALLOW, Start, SteppedLayer
 
 __all__ = ["ConvResponse", "SteppedConv"]
 
@@ -36,7 +37,7 @@ class ConvResponse:
         self._layer, self._steps = layer, layer.steps
         maps = times.view(len(times), *layer.shape).permute(0, 2, 3, 1).contiguous()
         self._maps = maps
-        self._psp = _potentials(maps, layer.steps, layer.taps).flatten(0, 1).permute(0, 3, 1, 2)
+        self._psp = _by_step(maps, layer.steps, layer.taps).flatten(0, 1).permute(0, 3, 1, 2)
 
     def potentials(self, weight: Tensor, bias: Tensor) -> Tensor:
         """V at the end of each step, shape (steps, B * positions, channels)."""
@@ -71,15 +72,10 @@ class ConvResponse:
         )  # fmt: skip
 
 
-def _potentials(times: Tensor, steps: int, taps: Taps) -> Tensor:
+def _by_step(times: Tensor, steps: int, taps: Taps) -> Tensor:
     """The postsynaptic potential of each spike at the end of each step, shape (steps, ...)."""
     now = torch.arange(steps, dtype=times.dtype).view(-1, *[1] * times.ndim)
-    result: Tensor | None = None
-    for delay, gain in taps:
-        ramp = (now + (1 - delay) - times).clamp_(min=0)
-        result = ramp.mul_(gain) if result is None else result.add_(ramp, alpha=gain)
-    assert result is not None
-    return result
+    return potential(times, now, taps)
 
 
 def _last(weight: Tensor) -> Tensor:
@@ -100,6 +96,7 @@ class SteppedConv(SteppedLayer):
         extra_steps: Steps that this layer runs longer than T.
         bias: Learn one bias a channel, a constant current.
         threshold_per_neuron: Learn one threshold a channel instead of one for the layer.
+        batch_norm: Normalize the membranes' slopes.
         taps: (delay, gain) of the PSP; a ramp by default.
         start: Where training starts.
 
@@ -110,8 +107,8 @@ class SteppedConv(SteppedLayer):
     def __init__(
         self, shape: tuple[int, int, int], channels_out: int, kernel: int, *, stride: int = 1,
         padding: int = 0, weight_bits: int = 4, steps: int = 15, extra_steps: int = 0,
-        bias: bool = True, threshold_per_neuron: bool = False, taps: Taps = RAMP,
-        start: Start = SHALLOW,
+        bias: bool = True, threshold_per_neuron: bool = False, batch_norm: bool = False,
+        taps: Taps = RAMP, start: Start = SHALLOW,
     ) -> None:  # fmt: skip
         channels, height, width = shape
         rows, columns = ((side + 2 * padding - kernel) // stride + 1 for side in (height, width))
@@ -124,7 +121,7 @@ class SteppedConv(SteppedLayer):
             math.prod(shape), channels_out * rows * columns,
             (channels_out, channels, kernel, kernel), weight_bits=weight_bits, steps=steps,
             extra_steps=extra_steps, bias=bias, threshold_per_neuron=threshold_per_neuron,
-            taps=taps, active_share=_ACTIVE_SHARE, start=start,
+            batch_norm=batch_norm, taps=taps, active_share=_ACTIVE_SHARE, start=start,
         )  # fmt: skip
         self.shape, self.map = shape, (channels_out, rows, columns)
         self.kernel, self.stride, self.padding = kernel, stride, padding
@@ -132,6 +129,12 @@ class SteppedConv(SteppedLayer):
     def response(self, times: Tensor) -> ConvResponse:
         """What arriving spikes of shape (B, inputs) do."""
         return ConvResponse(self, times)
+
+    def sums(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Weighted sums, shape (B, channels, rows, columns)."""
+        return functional.conv2d(
+            x.view(len(x), *self.shape), weight, None, self.stride, self.padding
+        )
 
     def run(self, times: Tensor) -> tuple[Tensor, Tensor]:
         """Membranes and thresholds, as the base class says."""
@@ -145,7 +148,7 @@ class SteppedConv(SteppedLayer):
         """V as plain matrix products: a library's convolution may transform its inputs."""
         weight, bias, _ = self.grids(self.rounding)
         kind = self.exact_type(bias)
-        maps = _potentials(times.to(kind), self.steps, self.taps).view(-1, *self.shape)
+        maps = _by_step(times.to(kind), self.steps, self.taps).view(-1, *self.shape)
         patches = functional.unfold(maps, self.kernel, 1, self.padding, self.stride)
         v = (weight.to(kind).flatten(1) @ patches).view(self.steps, len(times), self.map[0], -1)
         passed = torch.arange(1, self.steps + 1, dtype=kind).view(-1, 1, 1, 1)

@@ -28,9 +28,10 @@ from spikeforge.schema import (
 from spikeforge.traffic import Traffic
 from train.export_checks import checked_integers, checked_width, stored_weight
 from train.first_spike_pool import FirstSpikePool
+from train.psp import RAMP
 from train.stepped import SteppedDense
 from train.stepped_conv import SteppedConv
-from train.stepped_layer import RAMP, SteppedLayer
+from train.stepped_layer import SteppedLayer
 from train.stepped_network import SteppedStage
 from train.windowed import IntegerLayer
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,22 +17,16 @@ from torch import Tensor, nn
 
 from spikeforge.bounds import signed_range
 from train.crossing import first_crossing, silenced
+from train.psp import RAMP, Taps, psp
 from train.quantize import bias_grid, start_deviation_lsb, threshold_grid, weight_grid
+from train.slope_norm import SlopeNorm
+from train.spiking.grid import integer_weight
 from train.windowed import IntegerLayer
 
-__all__ = ["RAMP", "SHALLOW", "Response", "Start", "SteppedLayer", "Taps", "psp", "tapped"]
+__all__ = ["SHALLOW", "Response", "Start", "SteppedLayer"]
 
-Taps = tuple[tuple[int, int], ...]
-RAMP: Taps = ((0, 1),)
 _EXACT_FLOAT32 = 1 << 24
 _START_DEVIATION = 0.5  # of a weight at the start, over the root of the active inputs
-
-
-def psp(taps: Taps, steps: int) -> list[int]:
-    """The postsynaptic potential of weight 1 by its lag 0..steps - 1, in LSBs."""
-    return [
-        sum(gain * max(0, lag - delay + 1) for delay, gain in taps) for lag in range(max(1, steps))
-    ]
 
 
 @dataclass(frozen=True)
@@ -50,6 +43,7 @@ class Start:
 
 
 SHALLOW = Start(threshold=0.8, mean=0.6)
+_NORMED_THRESHOLD = 0.6  # deviations of the slope above its mean: a quarter of all neurons fires
 
 
 class Response(Protocol):
@@ -89,6 +83,7 @@ class SteppedLayer(nn.Module, ABC):
         extra_steps: Steps that this layer runs longer than T.
         bias: Learn biases, constant currents.
         threshold_per_neuron: One threshold a neuron (or channel) instead of one for the layer.
+        batch_norm: Normalize the membranes' slopes (:mod:`train.slope_norm`).
         taps: (delay, gain) of the PSP.
         active_share: Share of the inputs that are expected to spike.
         start: Where training starts.
@@ -105,7 +100,8 @@ class SteppedLayer(nn.Module, ABC):
     def __init__(
         self, inputs: int, outputs: int, weight_shape: tuple[int, ...], *, weight_bits: int,
         steps: int, extra_steps: int, bias: bool, threshold_per_neuron: bool,
-        taps: Taps = RAMP, active_share: float = 1 / 8, start: Start = SHALLOW,
+        batch_norm: bool = False, taps: Taps = RAMP, active_share: float = 1 / 8,
+        start: Start = SHALLOW,
     ) -> None:  # fmt: skip
         super().__init__()
         self.inputs, self.outputs, self.weight_bits = inputs, outputs, weight_bits
@@ -117,9 +113,13 @@ class SteppedLayer(nn.Module, ABC):
         self.bias = nn.Parameter(torch.zeros(weight_shape[0]), requires_grad=bias)
         scale = start_deviation_lsb(weight_bits)
         self.log_step = nn.Parameter(torch.tensor([math.log((deviation + abs(mean)) / scale)]))
-        count = weight_shape[0] if threshold_per_neuron else 1
-        threshold = math.log(start.threshold * max(psp(taps, steps)))
-        self.log_threshold = nn.Parameter(torch.full((count,), threshold))
+        count = weight_shape[0] if threshold_per_neuron or batch_norm else 1
+        threshold = start.threshold * max(psp(taps, steps))
+        self.norm = None
+        if batch_norm:
+            self.norm = SlopeNorm(weight_shape[0], taps, (self.input_steps + self.steps) // 2)
+            threshold = _NORMED_THRESHOLD * self.norm.steps
+        self.log_threshold = nn.Parameter(torch.full((count,), math.log(threshold)))
 
     def forward(self, times: Tensor) -> Tensor:
         """Spike times in training mode; what evaluation makes of it otherwise.
@@ -139,8 +139,9 @@ class SteppedLayer(nn.Module, ABC):
 
     def trained(self, times: Tensor) -> Tensor:
         """Spike times with the rule's gradients, in training mode as in evaluation mode."""
+        bias, log_threshold = self.numbers(times if self.training else None)
         result: Tensor = self.rule.apply(
-            times, self.weight, self.bias, self.log_step, self.log_threshold, self
+            times, self.weight, bias, self.log_step, log_threshold, self
         )
         return self.shaped(result)
 
@@ -151,6 +152,10 @@ class SteppedLayer(nn.Module, ABC):
         Args:
             times: Steps of the arriving spikes, shape (B, inputs).
         """
+
+    @abstractmethod
+    def sums(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Weighted sums of one number an input, shape (B, inputs); shape (B, neurons, ...)."""
 
     @abstractmethod
     def run(self, times: Tensor) -> tuple[Tensor, Tensor]:
@@ -175,17 +180,41 @@ class SteppedLayer(nn.Module, ABC):
 
     @property
     def threshold(self) -> Tensor:
-        """Real threshold, shape (1,) or one a neuron (or channel)."""
-        return self.log_threshold.exp()
+        """Real threshold of evaluation, shape (1,) or one a neuron (or channel)."""
+        return self.numbers()[1].exp()
 
-    def grids(self, rounding: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """Weights, biases and thresholds in LSBs, integers if ``rounding``; without gradients."""
+    def numbers(self, times: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Real biases and logarithms of real thresholds, with gradients.
+
+        Args:
+            times: Of the batch to normalize by, if the layer does; None for the running statistics.
+        """
+        if self.norm is None:
+            return self.bias, self.log_threshold
+        slopes = None
+        if times is not None:
+            args = self.weight, self.log_step, self.weight_bits, self.rounding
+            slopes = self.sums(self.norm.potentials(times), integer_weight(*args))
+        return self.norm.moved(self.bias, self.log_threshold, slopes, self.step)
+
+    def grids(
+        self, rounding: bool, bias: Tensor | None = None, log_threshold: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Weights, biases and thresholds in LSBs, integers if ``rounding``; without gradients.
+
+        Args:
+            rounding: To integers.
+            bias: As :meth:`numbers` gives them; those of evaluation by default.
+            log_threshold: Likewise.
+        """
         with torch.no_grad():
+            if bias is None or log_threshold is None:
+                bias, log_threshold = self.numbers()
             step = self.step
             return (
                 weight_grid(self.weight, step, self.weight_bits, rounding),
-                bias_grid(self.bias, step, rounding),
-                threshold_grid(self.threshold, step, rounding),
+                bias_grid(bias, step, rounding),
+                threshold_grid(log_threshold.exp(), step, rounding),
             )
 
     def integers(self) -> IntegerLayer:
@@ -206,17 +235,3 @@ class SteppedLayer(nn.Module, ABC):
     def extra_repr(self) -> str:
         """Sizes and widths, for printing a model."""
         return f"{self.inputs}, {self.outputs}, weight_bits={self.weight_bits}, steps={self.steps}"
-
-
-def tapped(drive: Tensor, taps: Sequence[tuple[int, int]], *, backwards: bool = False) -> Tensor:
-    """Sums of what arrived ``delay`` steps before (or after) each step, times the gains."""
-    if tuple(taps) == RAMP:
-        return drive
-    result = torch.zeros_like(drive)
-    for delay, gain in taps:
-        if delay < len(drive):
-            late, early = result[delay:], drive[: len(drive) - delay]
-            if backwards:
-                late, early = result[: len(drive) - delay], drive[delay:]
-            late.add_(early, alpha=gain)
-    return result

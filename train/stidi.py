@@ -36,11 +36,12 @@ from torch import Tensor
 from torch.nn.grad import conv2d_input
 
 from train.crossing import NEVER, first_crossing
+from train.psp import Taps, psp
 from train.quantize import step_gradient
 from train.stdbp import by_bias_current
 from train.stepped import SteppedDense
 from train.stepped_conv import SteppedConv
-from train.stepped_layer import Response, SteppedLayer, Taps, psp
+from train.stepped_layer import Response, SteppedLayer
 
 __all__ = ["StidiConv", "StidiDense", "StidiOutput", "psp_taps"]
 
@@ -70,7 +71,7 @@ class _Displaced(torch.autograd.Function):
         ctx: Any, times: Tensor, weight: Tensor, bias: Tensor, log_step: Tensor,
         log_threshold: Tensor, layer: SteppedLayer,
     ) -> Tensor:  # fmt: skip
-        grid, bias_lsb, theta = layer.grids(layer.rounding)
+        grid, bias_lsb, theta = layer.grids(layer.rounding, bias, log_threshold)
         response = layer.response(times)
         v = response.potentials(grid, bias_lsb)
         at, fired = first_crossing(v, theta)

@@ -64,7 +64,8 @@ def test_a_new_rule_is_one_more_entry(monkeypatch):
     ("network", "message"),
     [
         ({"input_bits": 8}, "network.input_bits must be 0 for rule windowed, not 8: its neurons"),
-        ({"batch_norm": True}, "network.batch_norm must be false for rule windowed, not true"),
+        ({"batch_norm": True}, "network.batch_norm must be false for rule windowed, not true: it "
+         "learns without it; leave it out, or take rule stdbp"),
         ({"recurrent": True}, "network.recurrent must be false for rule windowed, not true: its"),
         ({"readout": "spike_count"}, "network.readout must be left out for rule windowed, not "
          "spike_count: its neurons fire once"),

@@ -37,10 +37,13 @@ def network_of(rule, seed=3, **network):
             if isinstance(stage, Pool):
                 arriving = stage(arriving)
                 continue
-            stage.bias.normal_(0, 2 * stage.step.item())
+            stage.numbers(arriving)  # statistics to normalize by, where it does
+            scale = 0.1 if stage.norm is not None else 2 * stage.step.item()
+            stage.bias.normal_(0, scale)
             v, _ = stage.run(arriving)
             typical = v.amax(0).quantile(0.6).clamp(min=1) * stage.step
-            stage.log_threshold.copy_(typical.log() + 0.1 * torch.randn_like(stage.log_threshold))
+            noise = 0.1 * torch.randn_like(stage.log_threshold)
+            stage.log_threshold.add_((typical / stage.threshold).log() + noise)
             arriving = silenced(*first_crossing(*stage.run(arriving)))
     return model
 
@@ -57,6 +60,8 @@ def random_images(count=60, seed=2):
     [
         ("stdbp", {"conv": CONV, "extra_steps": 2}),
         ("stdbp", {"conv": CONV, "later_steps": 3, "extra_steps": 1}),
+        ("stdbp", {"conv": CONV, "later_steps": 2, "batch_norm": True}),
+        ("stidi-bp", {"conv": CONV, "psp": {"rise": 5}, "weight_bits": 1, "batch_norm": True}),
         ("stdbp", {"conv": CONV[:1], "weight_bits": 1, "threshold_per_neuron": False, "seed": 7}),
         ("stidi-bp", {"conv": CONV, "psp": {"rise": 3}, "weight_bits": 8, "extra_steps": 3}),
         ("stidi-bp", {"conv": CONV, "psp": {"rise": 2, "fall": 3}, "weight_bits": 1}),

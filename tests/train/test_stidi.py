@@ -8,10 +8,10 @@ import torch
 
 from spikeforge.errors import SpikeforgeError
 from train.first_spike_pool import FirstSpikePool
+from train.psp import psp
 from train.recipe import Recipe
 from train.rules import build_network
 from train.stepped import NEVER, first_crossing, silenced
-from train.stepped_layer import psp
 from train.stidi import StidiConv, StidiDense, StidiOutput, psp_taps
 from train.stidi_net import StidiNet, desired_times
 

@@ -63,11 +63,6 @@ def test_thresholds_wider_than_the_contract_are_not_exported():
         export(model, name="r")
 
 
-def test_a_rule_of_single_spikes_has_no_drive_to_normalize():
-    with pytest.raises(SpikeforgeError, match=r"network\.batch_norm must be false for rule stdbp"):
-        build_network(recipe(rule="stdbp", batch_norm=True))
-
-
 def test_bpsta_wants_membranes_that_go_to_zero():
     with pytest.raises(
         SpikeforgeError,

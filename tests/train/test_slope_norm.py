@@ -1,0 +1,93 @@
+"""Single-spike layers normalized by their slopes are layers whose slopes are normal."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from train.crossing import NEVER, first_crossing, silenced
+from train.stdbp import StdbpConv, StdbpDense, StdbpOutput
+from train.stidi import StidiDense, psp_taps
+
+STEPS, LATER = 6, 4
+
+
+def normed(kind, *, seed=0, **options):
+    """A layer in float64 that does not round, with input spikes; its window is 10 steps."""
+    torch.manual_seed(seed)
+    options = {"weight_bits": 8, "steps": STEPS, "extra_steps": LATER, "batch_norm": True,
+               **options}  # fmt: skip
+    layer = (
+        kind((2, 4, 4), 3, 3, padding=1, **options) if kind is StdbpConv else kind(32, 7, **options)
+    ).double()
+    layer.rounding = False
+    with torch.no_grad():
+        layer.log_step.fill_(-2.5)  # far from clipping any weight
+        layer.bias.normal_(0, 0.2)
+        layer.log_threshold.add_(0.3 * torch.randn_like(layer.log_threshold))
+    times = torch.randint(0, STEPS + 3, (40, 32)).double()
+    return layer, torch.where(times < STEPS, times, NEVER)
+
+
+def textbook(layer, times):
+    """Spike times if each channel's slope after step 8 is made normal, and biases are added."""
+    real = layer.response(times).potentials(layer.weight.detach(), torch.zeros(1, dtype=times.dtype))
+    slope = real[7] / 8
+    floor = layer.step.square()  # one LSB squared
+    deviation = (slope.var(0, correction=0) + floor).sqrt()
+    passed = torch.arange(1, STEPS + LATER + 1, dtype=times.dtype).view(-1, 1, 1)
+    normal = (real - passed * slope.mean(0)) / deviation + passed * layer.bias
+    return layer.shaped(silenced(*first_crossing(normal, layer.log_threshold.exp())))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [(StdbpDense, {}), (StdbpConv, {}), (StidiDense, {"taps": psp_taps(3)})],
+    ids=["dense", "conv", "bent"],
+)
+def test_training_fires_where_normal_slopes_cross(kind, options):
+    layer, times = normed(kind, **options)
+    ours, wanted = layer.train()(times), textbook(layer, times)
+    torch.testing.assert_close(ours, wanted.to(ours.dtype), rtol=0, atol=0)
+    assert 0.1 < (ours < NEVER).double().mean() < 0.9
+    assert len(ours.unique()) > 3
+
+
+def test_gradients_go_through_the_statistics():
+    layer, times = normed(StdbpOutput)
+    given = torch.randn(40, 7, dtype=torch.float64)
+    (layer.train()(times) * given).sum().backward()
+    for parameter in (layer.bias, layer.log_threshold, layer.weight):
+        flat, gradient = parameter.detach().view(-1), parameter.grad.view(-1)
+        assert gradient.abs().max() > 0.1
+        for at in range(0, len(flat), 5):
+            ends = []
+            for change in (1e-6, -1e-6):
+                flat[at] += change
+                ends.append((layer(times) * given).sum().item())
+                flat[at] -= change
+            slope = (ends[0] - ends[1]) / 2e-6
+            assert slope == pytest.approx(gradient[at].item(), rel=1e-5, abs=1e-5)
+
+
+def test_gradients_reach_the_spikes_before_through_the_statistics_too():
+    layer, times = normed(StdbpOutput)
+    times.requires_grad_()
+    potentials = layer.norm.potentials(times)
+    slopes = layer.sums(potentials, layer.weight.detach())
+    slopes.sum().backward()
+    # A spike one step later lowers the slope after 8 steps by an eighth of its weight.
+    expected = -(times < STEPS).double() * layer.weight.detach().sum(0) / 8
+    torch.testing.assert_close(times.grad, expected.to(times.dtype))
+
+
+def test_evaluation_normalizes_by_what_training_saw():
+    layer, times = normed(StdbpDense)
+    trained = layer.train()(times)
+    for _ in range(200):  # the running statistics become those of the batch
+        layer.numbers(times)
+    v, theta = layer.eval().run(times)
+    torch.testing.assert_close(silenced(*first_crossing(v, theta)).double(), trained)
+    whole = layer.integers()
+    assert (len(whole.bias), len(whole.threshold)) == (7, 7)
+    assert whole.bias.abs().max() > 0

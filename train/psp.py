@@ -1,0 +1,57 @@
+"""The postsynaptic potential of stepped single-spike neurons: a ramp, or one that taps bend.
+
+A spike that arrives at step t_i adds to the membrane, at the end of step t, its weight times the
+potential of the lag t - t_i. Without taps that is a ramp, 1 at lag 0 and 1 more with each step;
+taps (delay, gain) bend it: their gains add to the ramp's slope from their delays on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ["RAMP", "Taps", "potential", "psp", "tapped"]
+
+Taps = tuple[tuple[int, int], ...]
+RAMP: Taps = ((0, 1),)
+
+
+def psp(taps: Taps, steps: int) -> list[int]:
+    """The postsynaptic potential of weight 1 by its lag 0..steps - 1, in LSBs."""
+    return [
+        sum(gain * max(0, lag - delay + 1) for delay, gain in taps) for lag in range(max(1, steps))
+    ]
+
+
+def potential(times: Tensor, now: Tensor | int, taps: Taps) -> Tensor:
+    """Potentials at the end of a step of what spiked with weight 1, with gradients by the times.
+
+    Args:
+        times: Steps of the spikes, any shape.
+        now: The step; a tensor of many broadcasts against the times.
+        taps: (delay, gain).
+    """
+    result: Tensor | None = None
+    for delay, gain in taps:
+        ramp = (now + (1 - delay) - times).clamp(min=0)
+        if gain != 1:
+            ramp = ramp * gain
+        result = ramp if result is None else result + ramp
+    assert result is not None
+    return result
+
+
+def tapped(drive: Tensor, taps: Sequence[tuple[int, int]], *, backwards: bool = False) -> Tensor:
+    """Sums of what arrived ``delay`` steps before (or after) each step, times the gains."""
+    if tuple(taps) == RAMP:
+        return drive
+    result = torch.zeros_like(drive)
+    for delay, gain in taps:
+        if delay < len(drive):
+            late, early = result[delay:], drive[: len(drive) - delay]
+            if backwards:
+                late, early = result[: len(drive) - delay], drive[delay:]
+            late.add_(early, alpha=gain)
+    return result
