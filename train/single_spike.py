@@ -28,6 +28,7 @@ __all__ = ["SingleSpikeNet", "build_stages"]
 
 
 _BEHIND_CONVOLUTIONS = 1 / 4  # share of inputs that are expected to spike
+_POOLED = 1.2  # deviations, of threshold: one in a window is enough
 
 
 class SingleSpikeNet(SpikingNet):
@@ -107,7 +108,9 @@ def build_stages(
             "padding": each.padding,
             "extra_steps": late,
         }
-        layer = conv(maps, each.channels, each.kernel, **place, **options)
+        if each.pool > 1:
+            place["start"] = replace(options["start"], outstanding=_POOLED)
+        layer = conv(maps, each.channels, each.kernel, **options | place)
         maps = layer.map
         stages.append(layer)
         if each.pool > 1:

@@ -36,14 +36,16 @@ class Start:
     Attributes:
         threshold: Thresholds, in PSPs of a current of 1 at their highest in the input window.
         mean: Of what all active inputs of a neuron weigh together.
+        outstanding: Thresholds where slopes are normal, in deviations above their mean: at 0.6 a
+            quarter of all neurons fires before the step that counts.
     """
 
     threshold: float
     mean: float
+    outstanding: float = 0.6
 
 
 SHALLOW = Start(threshold=0.8, mean=0.6)
-_NORMED_THRESHOLD = 0.6  # deviations of the slope above its mean: a quarter of all neurons fires
 
 
 class Response(Protocol):
@@ -118,7 +120,7 @@ class SteppedLayer(nn.Module, ABC):
         self.norm = None
         if batch_norm:
             self.norm = SlopeNorm(weight_shape[0], taps, (self.input_steps + self.steps) // 2)
-            threshold = _NORMED_THRESHOLD * self.norm.steps
+            threshold = start.outstanding * self.norm.steps
         self.log_threshold = nn.Parameter(torch.full((count,), math.log(threshold)))
 
     def forward(self, times: Tensor) -> Tensor:

@@ -6,6 +6,9 @@ import pytest
 import torch
 
 from train.crossing import NEVER, first_crossing, silenced
+from train.first_spike_pool import FirstSpikePool
+from train.recipe import Recipe
+from train.rules import build_network
 from train.stdbp import StdbpConv, StdbpDense, StdbpOutput
 from train.stidi import StidiDense, psp_taps
 
@@ -31,7 +34,9 @@ def normed(kind, *, seed=0, **options):
 
 def textbook(layer, times):
     """Spike times if each channel's slope after step 8 is made normal, and biases are added."""
-    real = layer.response(times).potentials(layer.weight.detach(), torch.zeros(1, dtype=times.dtype))
+    real = layer.response(times).potentials(
+        layer.weight.detach(), torch.zeros(1, dtype=times.dtype)
+    )
     slope = real[7] / 8
     floor = layer.step.square()  # one LSB squared
     deviation = (slope.var(0, correction=0) + floor).sqrt()
@@ -91,3 +96,14 @@ def test_evaluation_normalizes_by_what_training_saw():
     whole = layer.integers()
     assert (len(whole.bias), len(whole.threshold)) == (7, 7)
     assert whole.bias.abs().max() > 0
+
+
+def test_neurons_behind_which_a_pool_takes_the_earliest_have_to_stand_out_further():
+    shape = {"conv": [{"channels": 2, "kernel": 3, "pool": 2}, {"channels": 2, "kernel": 3}],
+             "hidden": [5], "steps": 8, "batch_norm": True}  # fmt: skip
+    net = build_network(Recipe.model_validate(
+        {"name": "r", "rule": "stdbp", "network": shape, "training": {"epochs": 1}}
+    ))  # fmt: skip
+    layers = [each for each in net.chain() if not isinstance(each, FirstSpikePool)]
+    given = [each.log_threshold.exp()[0].item() / each.norm.steps for each in layers]
+    assert given == pytest.approx([1.2, 0.6, 0.6, 0.6])

@@ -263,3 +263,18 @@ def test_a_network_of_images_learns_to_tell_them_apart():
         net.loss(net.scores(k)[0], torch.arange(10), 0.0).backward()
         optimizer.step()
     assert (net.scores(k)[0].argmax(1) == torch.arange(10)).float().mean() > 0.8
+
+
+@pytest.mark.parametrize("normal", [False, True])
+def test_normalized_networks_learn_their_weights_only(normal):
+    torch.manual_seed(2)
+    network = {"hidden": [30], "psp": {"rise": 8}, "batch_norm": normal, "steps": 8}
+    net = build_network(Recipe.model_validate(
+        {"name": "r", "rule": "stidi-bp", "network": network, "training": {"epochs": 1}}
+    ))  # fmt: skip
+    scores, _ = net.scores(torch.randint(0, 9, (16, 784)).float())
+    net.loss(scores, torch.randint(0, 10, (16,)), 0.0).backward()
+    for layer in net.chain():
+        assert layer.weight.grad.abs().max() > 0
+        for scale in (layer.log_step, layer.log_threshold, layer.bias):
+            assert (scale.grad is None) == normal
