@@ -26,6 +26,7 @@ from train.evaluation import accuracy
 from train.exporter import export
 from train.health import check_alive, check_finite
 from train.model import SpikingNet
+from train.recalibrate import recalibrate
 from train.recipe import Recipe
 from train.rules import build_network
 from train.schedule import Cycle, epochs_for, running_average, updates_per_epoch
@@ -156,7 +157,8 @@ def _run(
         epochs * updates_per_epoch(recipe.training, len(images)),
     )  # fmt: skip
     assert isinstance(state.model, SpikingNet)
-    pruning = Pruning(recipe, state.model, epochs, _sample(recipe, images))
+    sample = _sample(recipe, images)
+    pruning = Pruning(recipe, state.model, epochs, sample)
     mark = _fingerprint(recipe, dataset, seed)
     if checkpoint is not None and read_checkpoint(checkpoint, state, mark):
         console.print(
@@ -171,6 +173,7 @@ def _run(
         bar.advance(state.epoch)
         while state.epoch < epochs:
             loss = run_epoch(state, recipe, augmenter, cycle, images, labels, pruning)
+            recalibrate(state.average.module, sample)  # type: ignore[arg-type]
             _choose(state, recipe, dataset, loss, pruning)
             _show(bar, state)
             due = time.monotonic() - written >= CHECKPOINT_SECONDS
@@ -180,7 +183,7 @@ def _run(
 
 
 def _sample(recipe: Recipe, images: torch.Tensor) -> torch.Tensor:
-    """Some coded training images, by which inputs are weighed."""
+    """Some coded training images, by which inputs are weighed and statistics taken."""
     pixels = images[:_SAMPLE_IMAGES].flatten(1).float()
     return code_for(recipe.network, pixels)
 

@@ -7,6 +7,7 @@ import torch
 
 from train.crossing import NEVER, first_crossing, silenced
 from train.first_spike_pool import FirstSpikePool
+from train.recalibrate import recalibrate
 from train.recipe import Recipe
 from train.rules import build_network
 from train.stdbp import StdbpConv, StdbpDense, StdbpOutput
@@ -107,3 +108,23 @@ def test_neurons_behind_which_a_pool_takes_the_earliest_have_to_stand_out_furthe
     layers = [each for each in net.chain() if not isinstance(each, FirstSpikePool)]
     given = [each.log_threshold.exp()[0].item() / each.norm.steps for each in layers]
     assert given == pytest.approx([1.2, 0.6, 0.6, 0.6])
+
+
+def test_recalibration_measures_the_network_as_it_is():
+    torch.manual_seed(4)
+    net = build_network(Recipe.model_validate(
+        {"name": "r", "rule": "stdbp", "training": {"epochs": 1},
+         "network": {"hidden": [20], "steps": 8, "later_steps": 4, "batch_norm": True}}
+    )).eval()  # fmt: skip
+    k = torch.randint(0, 9, (250, 784)).float()
+    recalibrate(net, k)
+    assert not net.training
+    before = net.hidden[0].norm.moments.mean.clone()
+    with torch.no_grad():
+        net.hidden[0].weight.neg_()  # statistics of weights that were
+    stale = net.scores(k)[0]
+    recalibrate(net, k)
+    torch.testing.assert_close(net.hidden[0].norm.moments.mean, -before, rtol=0.2, atol=0.1)
+    ours = net.scores(k)[0]
+    torch.testing.assert_close(ours, net.train().scores(k)[0])
+    assert not torch.equal(ours, stale)
