@@ -80,8 +80,8 @@ def stidi_network(recipe: Recipe) -> StidiNet:
 def _hold_scales(net: StidiNet) -> None:
     """Leave steps, thresholds and biases of normalized layers where they start.
 
-    Displacements are no derivatives of the loss by a scale: in 1,500 updates they halved the first
-    layer's weights in LSBs, and raised biases until two of three neurons fired.
+    Displacements are no derivatives of the loss by a scale: in 1,500 updates they raised biases
+    until two of three neurons fired.
     """
     for layer in net.chain():
         if isinstance(layer, SteppedLayer):
