@@ -20,9 +20,9 @@ RAMP: Taps = ((0, 1),)
 
 def psp(taps: Taps, steps: int) -> list[int]:
     """The postsynaptic potential of weight 1 by its lag 0..steps - 1, in LSBs."""
-    return [
-        sum(gain * max(0, lag - delay + 1) for delay, gain in taps) for lag in range(max(1, steps))
-    ]
+    lags = torch.arange(max(1, steps))
+    found: list[int] = potential(torch.zeros_like(lags), lags, taps).tolist()
+    return found
 
 
 def potential(times: Tensor, now: Tensor | int, taps: Taps) -> Tensor:

@@ -1,8 +1,7 @@
-"""What every stepped layer of single-spike neurons shares: parameters, their integers, the PSP.
+"""What every stepped layer of single-spike neurons shares: parameters, their integers, V.
 
-A spike that arrives at step t_i adds to the membrane, at the end of step t, its weight times the
-postsynaptic potential of the lag t - t_i. Without taps that is a ramp, 1 at lag 0 and 1 more with
-each step; taps (delay, gain) bend it: their gains add to the ramp's slope from their delays on.
+A spike adds to the membrane, at the end of each step from its own on, its weight times the
+postsynaptic potential of :mod:`train.psp`.
 """
 
 from __future__ import annotations

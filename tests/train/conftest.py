@@ -52,3 +52,22 @@ def spike_pairs():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def assert_gradients_are_slopes():
+    """Check gradients against what a float64 total does when single entries move."""
+
+    def check(total, parameters, every=5):
+        for parameter in parameters:
+            flat, gradient = parameter.detach().view(-1), parameter.grad.reshape(-1)
+            for at in range(0, len(flat), every):
+                ends = []
+                for change in (1e-6, -1e-6):
+                    flat[at] += change
+                    ends.append(total())
+                    flat[at] -= change
+                slope = (ends[0] - ends[1]) / 2e-6
+                assert slope == pytest.approx(gradient[at].item(), rel=1e-5, abs=1e-5)
+
+    return check

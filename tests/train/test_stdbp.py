@@ -68,23 +68,19 @@ def test_gradients_are_those_of_continuous_time(kind):
         assert theirs.abs().max() > 0.1
 
 
-def test_gradients_of_biases_and_of_silent_outputs_agree_with_finite_differences():
+def test_gradients_of_biases_and_of_silent_outputs_agree_with_finite_differences(
+    assert_gradients_are_slopes,
+):
     layer, times = unrounded(StdbpOutput)
     with torch.no_grad():
         layer.log_threshold[:3] += 0.7  # mostly silent
     given = torch.randn(9, 7, dtype=torch.float64)
     (layer(times) * given).sum().backward()
     assert 0.1 < (layer(times) > STEPS - 1).double().mean() < 0.9
-    for parameter in (layer.bias, layer.log_threshold, layer.weight):
-        flat, gradient = parameter.detach().view(-1), parameter.grad.view(-1)
-        for at in range(0, len(flat), 5):
-            ends = []
-            for change in (1e-6, -1e-6):
-                flat[at] += change
-                ends.append((layer(times) * given).sum().item())
-                flat[at] -= change
-            slope = (ends[0] - ends[1]) / 2e-6
-            assert slope == pytest.approx(gradient[at].item(), rel=1e-5, abs=1e-5)
+    assert_gradients_are_slopes(
+        lambda: (layer(times) * given).sum().item(),
+        (layer.bias, layer.log_threshold, layer.weight),
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))

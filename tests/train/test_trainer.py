@@ -8,7 +8,9 @@ import torch
 
 from spikeforge.errors import SpikeforgeError
 from train import trainer
+from train.augment import code_for
 from train.evaluation import accuracy
+from train.recalibrate import recalibrate
 from train.recipe import Recipe
 from train.trainer import train
 
@@ -188,3 +190,16 @@ def test_the_packages_tiny_recipe_learns_the_real_extract(extract_dataset):
     result = train(short, extract_dataset)
     assert result.accuracy_quantized > 0.88
     assert result.network.metadata.split == "validation-extract"
+
+
+def test_the_chosen_network_is_normalized_by_its_own_slopes(blob_dataset):
+    given = Recipe.model_validate(
+        recipe(epochs=2).model_dump(exclude={"rule", "network"})
+        | {"rule": "stdbp", "network": {"hidden": [16], "steps": 8, "batch_norm": True}}
+    )
+    model = train(given, blob_dataset).model
+    found = [each.norm.moments.mean.clone() for each in model.chain()]
+    pixels = torch.from_numpy(blob_dataset.training.images[:2000]).flatten(1).float()
+    recalibrate(model, code_for(given.network, pixels))
+    for layer, before in zip(model.chain(), found, strict=True):
+        torch.testing.assert_close(layer.norm.moments.mean, before)
