@@ -1,14 +1,16 @@
 """Stepped convolutions: one neuron a channel and position, weights shared by all positions.
 
 V at the end of a step is the convolution of the postsynaptic potentials that the input spikes have
-reached by then, so no sum over steps is left to do on the (many) neurons. Spike times come and go
-as (B, channels * height * width), C,H,W row-major; inside, channels lie last in memory, so that all
+reached by then, so no sum over steps is left to do on the (many) neurons, and none is convolved at
+steps where V goes on in a straight line (:mod:`train.straight_steps`). Spike times come and go as
+(B, channels * height * width), C,H,W row-major; inside, channels lie last in memory, so that all
 neurons with the same weights are one column.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,8 +18,10 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from spikeforge.errors import SpikeforgeError
+from train.crossing import NEVER
 from train.psp import RAMP, Taps, potential
 from train.stepped_layer import SHALLOW, Start, SteppedLayer
+from train.straight_steps import bent_steps, drawn, folded
 
 __all__ = ["ConvResponse", "SteppedConv"]
 
@@ -36,14 +40,16 @@ class ConvResponse:
     def __init__(self, layer: SteppedConv, times: Tensor) -> None:
         self._layer, self._steps = layer, layer.steps
         maps = times.view(len(times), *layer.shape).permute(0, 2, 3, 1).contiguous()
-        self._maps = maps
-        self._psp = _by_step(maps, layer.steps, layer.taps).flatten(0, 1).permute(0, 3, 1, 2)
+        self._maps, self._last = maps, min(_last_arrival(times), layer.steps - 1)
+        self._bent = bent_steps(self._last, layer.steps, layer.taps)
+        self._psp = _by_step(maps, self._bent, layer.taps).flatten(0, 1).permute(0, 3, 1, 2)
 
     def potentials(self, weight: Tensor, bias: Tensor) -> Tensor:
         """V at the end of each step, shape (steps, B * positions, channels)."""
         place = (self._layer.stride, self._layer.padding)
-        result = functional.conv2d(self._psp, _last(weight), None, *place)
-        v = result.permute(0, 2, 3, 1).reshape(self._steps, -1, self._layer.map[0])
+        result = functional.conv2d(self._psp, _channels_last(weight), None, *place)
+        bent = result.permute(0, 2, 3, 1).reshape(len(self._bent), -1, self._layer.map[0])
+        v = drawn(bent, self._bent, self._steps)
         if bool(bias.any()):
             passed = torch.arange(1, self._steps + 1, dtype=v.dtype)
             v += passed.view(-1, 1, 1) * bias
@@ -51,34 +57,47 @@ class ConvResponse:
 
     def by_weight(self, by_v: Tensor) -> Tensor:
         """Gradient by the weights."""
-        found: Tensor = self._backward(by_v, self._layer.weight, [False, True, False])[1]
+        by_bent = folded(by_v, self._bent)
+        found: Tensor = self._backward(
+            by_bent, self._psp, self._layer.weight, [False, True, False]
+        )[1]
         return found.contiguous()
 
     def by_times(self, by_step: Tensor, weight: Tensor) -> Tensor:
         """Sums over neurons and the steps from a spike's own on, shape (B, inputs)."""
-        by_maps = self._backward(by_step, weight, [True, False, False])[0]
-        by_maps = by_maps.permute(0, 2, 3, 1).reshape(self._steps, *self._maps.shape)
+        arriving = self._last + 1  # from the last of these steps on every spike counts
+        by_step[self._last] += by_step[arriving:].sum(0)
+        shape = (arriving * len(self._maps), *self._layer.shape)
+        by_maps = self._backward(
+            by_step[:arriving], weight.new_empty(1).expand(shape), weight, [True, False, False]
+        )[0]
+        by_maps = by_maps.permute(0, 2, 3, 1).reshape(arriving, *self._maps.shape)
         total = torch.zeros_like(self._maps)
         for step, part in enumerate(by_maps.unbind()):
             total.addcmul_(part, (self._maps <= step).to(part.dtype))
         return total.permute(0, 3, 1, 2).flatten(1)
 
-    def _backward(self, by_rows: Tensor, weight: Tensor, wanted: list[bool]) -> Any:
+    def _backward(self, by_rows: Tensor, psp: Tensor, weight: Tensor, wanted: list[bool]) -> Any:
         channels, height, width = self._layer.map
         maps = by_rows.view(-1, height, width, channels).permute(0, 3, 1, 2)
         return torch.ops.aten.convolution_backward(
-            maps, self._psp, _last(weight), None, [self._layer.stride] * 2,
+            maps, psp, _channels_last(weight), None, [self._layer.stride] * 2,
             [self._layer.padding] * 2, [1, 1], False, [0, 0], 1, wanted,
         )  # fmt: skip
 
 
-def _by_step(times: Tensor, steps: int, taps: Taps) -> Tensor:
-    """The postsynaptic potential of each spike at the end of each step, shape (steps, ...)."""
-    now = torch.arange(steps, dtype=times.dtype).view(-1, *[1] * times.ndim)
+def _last_arrival(times: Tensor) -> int:
+    """The step of the last spike; 0 if there is none."""
+    return int(times.masked_fill(times >= NEVER, 0).max())
+
+
+def _by_step(times: Tensor, steps: Sequence[int], taps: Taps) -> Tensor:
+    """The postsynaptic potential of each spike at the end of some steps, shape (steps, ...)."""
+    now = torch.tensor(steps, dtype=times.dtype).view(-1, *[1] * times.ndim)
     return potential(times, now, taps)
 
 
-def _last(weight: Tensor) -> Tensor:
+def _channels_last(weight: Tensor) -> Tensor:
     return weight.detach().contiguous(memory_format=torch.channels_last)
 
 
@@ -148,7 +167,7 @@ class SteppedConv(SteppedLayer):
         """V as plain matrix products: a library's convolution may transform its inputs."""
         weight, bias, _ = self.grids(self.rounding)
         kind = self.exact_type(bias)
-        maps = _by_step(times.to(kind), self.steps, self.taps).view(-1, *self.shape)
+        maps = _by_step(times.to(kind), range(self.steps), self.taps).view(-1, *self.shape)
         patches = functional.unfold(maps, self.kernel, 1, self.padding, self.stride)
         v = (weight.to(kind).flatten(1) @ patches).view(self.steps, len(times), self.map[0], -1)
         passed = torch.arange(1, self.steps + 1, dtype=kind).view(-1, 1, 1, 1)
