@@ -12,9 +12,9 @@ the displacement of neuron j:
     d_i = sum over j of w_ji d_j [t_i <= t_j] / sum over j of |w_ji|       (what reaches a layer)
 
 So a neuron's desired time follows from those of the neurons that it helped to fire, weighed by its
-own weights to them, and no slope, PSP or weight update of another layer goes into it. An output
-neuron's time is the interpolated crossing; one that stays silent counts as crossing 2 (theta - V) /
-theta steps after its last one.
+own weights to them (in thresholds of theirs, where each has its own), and no slope, PSP or weight
+update of another layer goes into it. An output neuron's time is the interpolated crossing; one that
+stays silent counts as crossing 2 (theta - V) / theta steps after its last one.
 
 Two additions keep hidden layers firing. The mask [t_i <= t_j] lets neurons hear more often of late
 neurons than of early ones, and silence could not be left again: each layer drifted into it. So of
@@ -46,6 +46,7 @@ from train.stepped_layer import Response, SteppedLayer
 __all__ = ["StidiConv", "StidiDense", "StidiOutput", "psp_taps"]
 
 _SILENT_SHARE = 1 / 128  # of a displacement, that a silent neuron feels
+_LEAST_SHARE = 1e-9  # thresholds: an input without any weight is not divided by 0
 _SILENT_STEPS = 2.0  # that a silent output neuron is late, per threshold of missing V
 
 
@@ -92,7 +93,8 @@ class _Displaced(torch.autograd.Function):
         by_times, scale = None, 1.0 / max(psp(layer.taps, 512))  # of eps to the integers of V
         by_v = by_time.new_zeros(layer.steps, *by_time.shape).scatter_(0, at[None], by_time[None])
         if ctx.needs_input_grad[0]:
-            by_times = _passed_on(by_time, by_v, times, grid, layer, response)
+            share = grid / theta.view(-1, *[1] * (grid.ndim - 1))
+            by_times = _passed_on(by_time, by_v, times, share, layer, response)
         by_v.mul_(-scale)
         by_theta = by_time * scale
         if not ctx.any_fired and not layer.extrapolates:
@@ -108,7 +110,7 @@ class _Displaced(torch.autograd.Function):
 
 
 def _passed_on(
-    by_time: Tensor, by_v: Tensor, times: Tensor, grid: Tensor, layer: SteppedLayer,
+    by_time: Tensor, by_v: Tensor, times: Tensor, weight: Tensor, layer: SteppedLayer,
     response: Response,
 ) -> Tensor:  # fmt: skip
     """The displacements of a layer's inputs from its own, shape (B, inputs); signs as by_time's.
@@ -117,35 +119,35 @@ def _passed_on(
         by_time: Of the layer, shape (rows, neurons).
         by_v: The same at the steps of its spikes, else 0, shape (steps, rows, neurons).
         times: Steps of the inputs, shape (B, inputs).
-        grid: Weights in LSBs.
+        weight: The weights, in thresholds.
         layer: The layer.
         response: What the inputs did.
     """
     fired = times < NEVER
-    asked = _over_all(by_time, grid, layer).clamp_(min=0).mul_(_SILENT_SHARE)
-    found = torch.where(fired, response.by_times(by_v.clone(), grid), asked)
-    found = _shared(found, grid.abs().sum(0).clamp_(min=1), layer)
+    asked = _over_all(by_time, weight, layer).clamp_(min=0).mul_(_SILENT_SHARE)
+    found = torch.where(fired, response.by_times(by_v.clone(), weight), asked)
+    found = _shared(found, weight.abs().sum(0), layer)
     mean = (found * fired).sum(1, keepdim=True) / fired.sum(1, keepdim=True).clamp_(min=1)
     return found - mean * fired
 
 
-def _over_all(by_time: Tensor, grid: Tensor, layer: SteppedLayer) -> Tensor:
+def _over_all(by_time: Tensor, weight: Tensor, layer: SteppedLayer) -> Tensor:
     """Sums of w_ji by_j over all neurons j that read i, whenever they fired; shape (B, inputs)."""
     if isinstance(layer, SteppedConv):
         channels, height, width = layer.map
         maps = by_time.view(-1, height, width, channels).permute(0, 3, 1, 2)
         size = (len(maps), *layer.shape)
-        by_maps: Tensor = conv2d_input(size, grid, maps, layer.stride, layer.padding)
+        by_maps: Tensor = conv2d_input(size, weight, maps, layer.stride, layer.padding)
         return by_maps.flatten(1)
-    return by_time @ grid
+    return by_time @ weight
 
 
 def _shared(by_times: Tensor, shares: Tensor, layer: SteppedLayer) -> Tensor:
     """Divide by the sums of |w| that leave each input (dense) or input channel (convolution)."""
     if isinstance(layer, SteppedConv):
-        channels = shares.flatten(1).sum(1)
+        channels = shares.flatten(1).sum(1).clamp_(min=_LEAST_SHARE)
         return (by_times.view(len(by_times), len(channels), -1) / channels.view(-1, 1)).flatten(1)
-    return by_times / shares
+    return by_times / shares.clamp(min=_LEAST_SHARE)
 
 
 class StidiDense(SteppedDense):

@@ -82,12 +82,13 @@ def slow_network(layers, margin, image, target, rise, fall):
     displaced[target] = -sum(displaced)
     updates = []
     for at in reversed(range(len(layers))):
-        weight, times = layers[at][0], arriving[at]
+        (weight, theta), times = layers[at], arriving[at]
         updates.insert(0, np.array([
             [displaced[j] * eps(steps_of[at][j] - times[i] + 1, rise, fall)
              for i in range(len(times))] for j in range(len(weight))
         ]))  # fmt: skip
-        displaced = passed_on(weight, displaced, times, steps_of[at])
+        in_thresholds = np.array(weight) / np.array(theta)[:, None]
+        displaced = passed_on(in_thresholds, displaced, times, steps_of[at])
     return updates, fired_of
 
 
@@ -278,3 +279,39 @@ def test_normalized_networks_learn_their_weights_only(normal):
         assert layer.weight.grad.abs().max() > 0
         for scale in (layer.log_step, layer.log_threshold, layer.bias):
             assert (scale.grad is None) == normal
+
+
+@pytest.mark.parametrize("bits", [1, 4])
+def test_steps_of_normalized_networks_follow_their_weights(bits):
+    torch.manual_seed(5)
+    network = {"hidden": [30], "psp": {"rise": 8}, "batch_norm": True, "weight_bits": bits}
+    net = build_network(Recipe.model_validate(
+        {"name": "r", "rule": "stidi-bp", "network": network, "training": {"epochs": 1}}
+    ))  # fmt: skip
+    k = torch.randint(0, 9, (16, 784)).float()
+    before = net.scores(k)[0]
+    grids = [layer.grids(True)[0] for layer in net.chain()]
+    with torch.no_grad():
+        for layer in net.chain():
+            layer.weight.mul_(7.3)
+    torch.testing.assert_close(net.scores(k)[0], before)
+    for layer, grid in zip(net.chain(), grids, strict=True):
+        torch.testing.assert_close(layer.grids(True)[0], grid, rtol=0, atol=0)
+        spread = (layer.weight.detach() / layer.step).square().mean().sqrt()
+        torch.testing.assert_close(spread.item(), 2.0 if bits == 4 else 1.0)
+
+
+def test_steps_stay_in_evaluation():
+    torch.manual_seed(6)
+    network = {"hidden": [30], "psp": {"rise": 8}, "batch_norm": True}
+    net = build_network(Recipe.model_validate(
+        {"name": "r", "rule": "stidi-bp", "network": network, "training": {"epochs": 1}}
+    ))  # fmt: skip
+    k = torch.randint(0, 9, (16, 784)).float()
+    net.scores(k)
+    net.eval()
+    steps = [float(layer.step) for layer in net.chain()]
+    with torch.no_grad():
+        net.output.weight.mul_(3.0)
+        net.scores(k)
+    assert [float(layer.step) for layer in net.chain()] == steps
