@@ -48,8 +48,14 @@ class SingleSpikeNet(SpikingNet):
         self.output = output
 
     def scores(self, k: Tensor) -> tuple[Tensor, Tensor]:
-        """Minus the crossing times as scores, and the mean time of the earliest one as cost."""
+        """Minus the crossing times as scores, and the mean time of the earliest one as cost.
+
+        In training mode normalized layers choose the steps of their weights first.
+        """
         times = spike_times(k, self.steps)
+        for stage in self.chain():
+            if self.training and isinstance(stage, SteppedLayer) and stage.norm is not None:
+                stage.fit_step()
         for stage in self.chain():
             times = stage(times) if isinstance(stage, FirstSpikePool) else stage.trained(times)
         return times * (-self.sharpness / self.steps), times.amin(1).mean()

@@ -25,6 +25,7 @@ from train.windowed import IntegerLayer
 __all__ = ["SHALLOW", "Response", "Start", "SteppedLayer"]
 
 _EXACT_FLOAT32 = 1 << 24
+_LEAST_SIZE = 1e-6  # of weights that are all zero
 _START_DEVIATION = 0.5  # of a weight at the start, over the root of the active inputs
 
 
@@ -73,7 +74,7 @@ class Response(Protocol):
 
 
 class SteppedLayer(nn.Module, ABC):
-    """Real weights, biases and thresholds of a stepped layer, with one learned step for all.
+    """Real weights, biases and thresholds of a stepped layer, with one step for all.
 
     Args:
         inputs: Number of inputs.
@@ -84,7 +85,8 @@ class SteppedLayer(nn.Module, ABC):
         extra_steps: Steps that this layer runs longer than T.
         bias: Learn biases, constant currents.
         threshold_per_neuron: One threshold a neuron (or channel) instead of one for the layer.
-        batch_norm: Normalize the membranes' slopes (:mod:`train.slope_norm`).
+        batch_norm: Normalize the membranes' slopes (:mod:`train.slope_norm`); the step of the
+            weights then follows them and is not learned.
         taps: (delay, gain) of the PSP.
         active_share: Share of the inputs that are expected to spike.
         start: Where training starts.
@@ -120,6 +122,7 @@ class SteppedLayer(nn.Module, ABC):
         if batch_norm:
             self.norm = SlopeNorm(weight_shape[0], taps, (self.input_steps + self.steps) // 2)
             threshold = start.outstanding * self.norm.steps
+            self.log_step.requires_grad_(False)  # it follows the weights
         self.log_threshold = nn.Parameter(torch.full((count,), math.log(threshold)))
 
     def forward(self, times: Tensor) -> Tensor:
@@ -179,10 +182,15 @@ class SteppedLayer(nn.Module, ABC):
         """Real units per LSB of weights, currents and membranes, shape (1,)."""
         return self.log_step.exp()
 
-    @property
-    def threshold(self) -> Tensor:
-        """Real threshold of evaluation, shape (1,) or one a neuron (or channel)."""
-        return self.numbers()[1].exp()
+    @torch.no_grad()
+    def fit_step(self) -> None:
+        """Make the weights' root mean square what it is at the start of a training, in LSBs.
+
+        What a normalized layer does hangs on the ratios of its weights alone, and so they grow as
+        they learn; at a step of its own, two of three soon lie where their bits end.
+        """
+        size = self.weight.square().mean().sqrt().clamp(min=_LEAST_SIZE)
+        self.log_step.fill_((size / start_deviation_lsb(self.weight_bits)).log())
 
     def numbers(self, times: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Real biases and logarithms of real thresholds, with gradients.

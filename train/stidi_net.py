@@ -9,14 +9,11 @@ silence. An image that is won by the margin teaches nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
 from spikeforge.errors import SpikeforgeError
-from train.quantize import start_deviation_lsb
 from train.recipe import Recipe
 from train.refusals import refuse_dropout, refuse_multi_spike
 from train.single_spike import SingleSpikeNet, build_stages
@@ -26,18 +23,10 @@ from train.stidi import StidiConv, StidiDense, StidiOutput, psp_taps
 __all__ = ["StidiNet", "desired_times", "stidi_network"]
 
 _MARGIN = 0.2  # of the window
-_LEAST_SIZE = 1e-6  # of weights that are all zero
 
 
 class StidiNet(SingleSpikeNet):
     """A chain of stages that learn from displacements; binary weights are weights of 1 bit."""
-
-    def scores(self, k: Tensor) -> tuple[Tensor, Tensor]:
-        """As the base class says; in training mode normalized layers choose their steps first."""
-        if self.training:
-            for layer in _normalized(self):
-                _fit_step(layer)
-        return super().scores(k)
 
     def loss(self, scores: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
         """Half the squared displacements of the output neurons, in windows, mean over images."""
@@ -83,33 +72,17 @@ def stidi_network(recipe: Recipe) -> StidiNet:
         )
     taps = psp_taps(shape.rise, shape.fall)
     net = StidiNet(*build_stages(recipe, StidiConv, StidiDense, StidiOutput, taps))
-    for layer in _normalized(net):
-        _hold_scales(layer)
+    for layer in net.chain():
+        if isinstance(layer, SteppedLayer) and layer.norm is not None:
+            _hold_scales(layer)
     return net
 
 
-def _normalized(net: StidiNet) -> Iterator[SteppedLayer]:
-    for stage in net.chain():
-        if isinstance(stage, SteppedLayer) and stage.norm is not None:
-            yield stage
-
-
 def _hold_scales(layer: SteppedLayer) -> None:
-    """Let a normalized layer learn its weights only, not its step, thresholds and biases.
+    """Let a normalized layer learn its weights only, not its thresholds and biases.
 
     Displacements are no derivatives of the loss by a scale: in 1,500 updates they raised biases
     until two of three neurons fired.
     """
-    for scale in (layer.log_step, layer.log_threshold, layer.bias):
+    for scale in (layer.log_threshold, layer.bias):
         scale.requires_grad_(False)
-
-
-@torch.no_grad()
-def _fit_step(layer: SteppedLayer) -> None:
-    """Make the weights' root mean square a fixed number of LSBs.
-
-    What a normalized layer does hangs on the ratios of its weights alone, so they grow as they
-    learn; at a fixed step, two of three soon lay where their bits end and learned no more.
-    """
-    size = layer.weight.square().mean().sqrt().clamp(min=_LEAST_SIZE)
-    layer.log_step.fill_((size / start_deviation_lsb(layer.weight_bits)).log())

@@ -125,3 +125,41 @@ def test_recalibration_measures_the_network_as_it_is():
     ours = net.scores(k)[0]
     torch.testing.assert_close(ours, net.train().scores(k)[0])
     assert not torch.equal(ours, stale)
+
+
+@pytest.mark.parametrize("bits", [1, 4])
+@pytest.mark.parametrize(("rule", "psp"), [("stdbp", None), ("stidi-bp", {"rise": 8})])
+def test_steps_of_normalized_networks_follow_their_weights(rule, psp, bits):
+    torch.manual_seed(5)
+    network = {"hidden": [30], "psp": psp, "batch_norm": True, "weight_bits": bits}
+    net = build_network(Recipe.model_validate(
+        {"name": "r", "rule": rule, "network": network, "training": {"epochs": 1}}
+    ))  # fmt: skip
+    k = torch.randint(0, 9, (16, 784)).float()
+    before = net.scores(k)[0]
+    grids = [layer.grids(True)[0] for layer in net.chain()]
+    with torch.no_grad():
+        for layer in net.chain():
+            layer.weight.mul_(7.3)
+    torch.testing.assert_close(net.scores(k)[0], before)
+    for layer, grid in zip(net.chain(), grids, strict=True):
+        torch.testing.assert_close(layer.grids(True)[0], grid, rtol=0, atol=0)
+        spread = (layer.weight.detach() / layer.step).square().mean().sqrt()
+        torch.testing.assert_close(spread.item(), 2.0 if bits == 4 else 1.0)
+        assert not layer.log_step.requires_grad
+
+
+def test_steps_stay_in_evaluation():
+    torch.manual_seed(6)
+    network = {"hidden": [30], "batch_norm": True}
+    net = build_network(Recipe.model_validate(
+        {"name": "r", "rule": "stdbp", "network": network, "training": {"epochs": 1}}
+    ))  # fmt: skip
+    k = torch.randint(0, 9, (16, 784)).float()
+    net.scores(k)
+    net.eval()
+    steps = [float(layer.step) for layer in net.chain()]
+    with torch.no_grad():
+        net.output.weight.mul_(3.0)
+        net.scores(k)
+    assert [float(layer.step) for layer in net.chain()] == steps

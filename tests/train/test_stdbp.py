@@ -34,7 +34,7 @@ def unrounded(kind, *, bias=True, seed=0):
 def continuous(layer, times):
     """The same neurons in continuous time, in which a step's spikes come at its beginning."""
     begin = torch.where(times < STEPS, times - 1, math.inf)
-    return continuous_spike_times(begin, layer.weight, layer.threshold.expand(7))
+    return continuous_spike_times(begin, layer.weight, layer.numbers()[1].exp().expand(7))
 
 
 def test_the_step_grid_crosses_where_continuous_time_does():
@@ -58,7 +58,8 @@ def test_gradients_are_those_of_continuous_time(kind):
     layer, times = unrounded(kind, bias=False)
     exact = continuous(layer, times.requires_grad_())
     # Where the slope is not the clipped one; the others get no gradient in this comparison.
-    steep = (exact <= STEPS - 1) & (layer.threshold / (exact + 1) > 0.05 * layer.threshold)
+    theta = layer.numbers()[1].exp()
+    steep = (exact <= STEPS - 1) & (theta / (exact + 1) > 0.05 * theta)
     chosen = torch.randn(exact.shape, dtype=torch.float64) * steep
     parameters = [times, layer.weight, layer.log_threshold]
     expected = torch.autograd.grad((torch.where(steep, exact, 0.0) * chosen).sum(), parameters)

@@ -38,7 +38,7 @@ def continuous(layer, times):
     each = torch.eye(60, dtype=torch.float64).view(60, *layer.shape)
     matrix = functional.conv2d(each, layer.weight, None, layer.stride, layer.padding).flatten(1)
     begin = torch.where(times < STEPS, times - 1, math.inf)
-    theta = layer.threshold.repeat_interleave(layer.map[1] * layer.map[2])
+    theta = layer.numbers()[1].exp().repeat_interleave(layer.map[1] * layer.map[2])
     return continuous_spike_times(begin, matrix.t(), theta), theta
 
 
