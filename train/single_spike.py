@@ -28,6 +28,8 @@ __all__ = ["SingleSpikeNet", "build_stages"]
 
 
 _BEHIND_CONVOLUTIONS = 1 / 4  # share of inputs that are expected to spike
+_SHARPNESS = 16.0  # of the softmax over crossing times, over the image's window
+_NORMAL_SHARPNESS = 8.0  # where slopes are normal, whose times spread less over longer windows
 _POOLED = 1.2  # deviations, of threshold: one in a window is enough
 
 
@@ -39,13 +41,12 @@ class SingleSpikeNet(SpikingNet):
         output: The output layer.
     """
 
-    sharpness = 16.0  # of the softmax over crossing times, over the whole window
-
     def __init__(self, hidden: Sequence[nn.Module], output: SteppedLayer) -> None:
         super().__init__()
         self.steps = output.input_steps
         self.hidden = nn.ModuleList(hidden)
         self.output = output
+        self.sharpness = _SHARPNESS if output.norm is None else _NORMAL_SHARPNESS
 
     def scores(self, k: Tensor) -> tuple[Tensor, Tensor]:
         """Minus the crossing times as scores, and the mean time of the earliest one as cost.

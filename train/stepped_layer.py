@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from spikeforge.bounds import signed_range
 from train.crossing import first_crossing, silenced
 from train.psp import RAMP, Taps, psp
-from train.quantize import bias_grid, start_deviation_lsb, threshold_grid, weight_grid
+from train.quantize import bias_grid, fitted_step, start_deviation_lsb, threshold_grid, weight_grid
 from train.slope_norm import SlopeNorm
 from train.spiking.grid import integer_weight
 from train.windowed import IntegerLayer
@@ -25,7 +25,6 @@ from train.windowed import IntegerLayer
 __all__ = ["SHALLOW", "Response", "Start", "SteppedLayer"]
 
 _EXACT_FLOAT32 = 1 << 24
-_LEAST_SIZE = 1e-6  # of weights that are all zero
 _START_DEVIATION = 0.5  # of a weight at the start, over the root of the active inputs
 
 
@@ -184,13 +183,12 @@ class SteppedLayer(nn.Module, ABC):
 
     @torch.no_grad()
     def fit_step(self) -> None:
-        """Make the weights' root mean square what it is at the start of a training, in LSBs.
+        """Let the step follow the weights' size.
 
         What a normalized layer does hangs on the ratios of its weights alone, and so they grow as
         they learn; at a step of its own, two of three soon lie where their bits end.
         """
-        size = self.weight.square().mean().sqrt().clamp(min=_LEAST_SIZE)
-        self.log_step.fill_((size / start_deviation_lsb(self.weight_bits)).log())
+        self.log_step.fill_(fitted_step(self.weight, self.weight_bits).log())
 
     def numbers(self, times: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Real biases and logarithms of real thresholds, with gradients.

@@ -1,8 +1,16 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
-from train.quantize import bias_grid, step_gradient, threshold_grid, weight_grid, window_gradient
+from train.quantize import (
+    bias_grid,
+    fitted_step,
+    step_gradient,
+    threshold_grid,
+    weight_grid,
+    window_gradient,
+)
 
 
 def test_weights_are_rounded_and_clipped_to_their_bits():
@@ -50,3 +58,20 @@ def test_the_step_feels_rounding_errors_and_clipped_integers():
 def test_the_window_gradient_is_open_inside_only():
     value = torch.tensor([-0.1, 0.0, 0.1, 15.9, 16.0])
     assert window_gradient(torch.ones(5), value, 0.0, 16.0).tolist() == [0, 0, 1, 1, 0]
+
+
+@pytest.mark.parametrize("bits", range(2, 9))
+def test_no_other_step_loses_much_less_of_normal_weights_than_the_fitted_one(bits):
+    torch.manual_seed(bits)
+    weights = 0.7 * torch.randn(40_000)
+
+    def lost(step):
+        return float((weight_grid(weights, step, bits, True) * step - weights).square().sum())
+
+    fitted = fitted_step(weights, bits)
+    assert lost(fitted) < 1.03 * min(lost(fitted * part) for part in torch.arange(0.5, 2, 0.02))
+
+
+def test_one_bit_is_as_large_as_its_weights_and_no_step_is_zero():
+    assert fitted_step(torch.tensor([3.0, -4.0, 0.0, 0.0]), 1).item() == 2.5
+    assert fitted_step(torch.zeros(3), 4).item() > 0
