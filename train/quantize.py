@@ -3,6 +3,7 @@
 A real parameter p stands for the integer round(p / step), clipped to its bits. The step itself is
 learned (the gradient is that of learned step size quantization, Esser et al., 2020): where an
 integer is rounded, the step feels the rounding error; where it is clipped, the clipped integer.
+Where the size of the weights means nothing, since what they do is normalized, the step follows it.
 Of one bit only the sign is used, -1 or +1, and the step is its size: real weights learn within two
 steps of zero (Courbariaux et al., 2016, clip them likewise).
 """

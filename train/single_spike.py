@@ -95,25 +95,46 @@ def build_stages(
         SpikeforgeError: If a kernel or a pool does not fit its map, or the output layer's window
             gets too long.
     """
-    shape, maps = recipe.network, recipe.input_shape
+    shape = recipe.network
     _check_window(shape)
-    options: dict[str, Any] = {
+    options = _options(shape, taps, deep)
+    stages, maps = _convolutions(recipe, conv, options)
+    inputs = math.prod(maps)
+    if shape.conv:
+        options["active_share"] = _BEHIND_CONVOLUTIONS
+    late = len(shape.conv) * shape.later_steps  # steps that a layer runs longer than the input
+    for outputs in shape.hidden:
+        late += shape.later_steps
+        stages.append(dense(inputs, outputs, extra_steps=late, **options))
+        inputs = outputs
+    late += shape.later_steps + shape.extra_steps
+    last = output(inputs, recipe.classes, extra_steps=late, **options)
+    return stages, last
+
+
+def _options(shape: NetworkShape, taps: Taps, deep: Start) -> dict[str, Any]:
+    """What all layers have in common."""
+    start = deep if shape.conv else SHALLOW
+    if shape.start_mean is not None:
+        start = replace(start, mean=shape.start_mean)
+    return {
         "weight_bits": shape.weight_bits, "steps": shape.steps, "bias": shape.bias,
         "threshold_per_neuron": shape.threshold_per_neuron, "batch_norm": shape.batch_norm,
-        "taps": taps, "start": SHALLOW,
+        "taps": taps, "start": start,
     }  # fmt: skip
-    if shape.conv:
-        options["start"] = deep
-    if shape.start_mean is not None:
-        options["start"] = replace(options["start"], mean=shape.start_mean)
+
+
+def _convolutions(
+    recipe: Recipe, conv: type[SteppedConv], options: dict[str, Any]
+) -> tuple[list[nn.Module], tuple[int, int, int]]:
+    """Convolutions and their pools, and the shape of the last one's maps."""
     stages: list[nn.Module] = []
-    late = 0  # steps that a layer runs longer than the input
-    for each in shape.conv:
-        late += shape.later_steps
-        place: dict[str, Any] = {
+    maps = recipe.input_shape
+    for before, each in enumerate(recipe.network.conv):
+        place = {
             "stride": each.stride,
             "padding": each.padding,
-            "extra_steps": late,
+            "extra_steps": (before + 1) * recipe.network.later_steps,
         }
         if each.pool > 1:
             place["start"] = replace(options["start"], outstanding=_POOLED)
@@ -124,16 +145,7 @@ def build_stages(
             pool = FirstSpikePool(maps, each.pool)
             maps = pool.map
             stages.append(pool)
-    inputs = math.prod(maps)
-    if shape.conv:
-        options["active_share"] = _BEHIND_CONVOLUTIONS
-    for outputs in shape.hidden:
-        late += shape.later_steps
-        stages.append(dense(inputs, outputs, extra_steps=late, **options))
-        inputs = outputs
-    late += shape.later_steps + shape.extra_steps
-    last = output(inputs, recipe.classes, extra_steps=late, **options)
-    return stages, last
+    return stages, maps
 
 
 def _check_window(shape: NetworkShape) -> None:

@@ -43,7 +43,7 @@ def network_of(rule, seed=3, **network):
             v, _ = stage.run(arriving)
             typical = v.amax(0).quantile(0.6).clamp(min=1) * stage.step
             noise = 0.1 * torch.randn_like(stage.log_threshold)
-            stage.log_threshold.add_((typical / stage.threshold).log() + noise)
+            stage.log_threshold.add_(typical.log() - stage.numbers()[1] + noise)
             arriving = silenced(*first_crossing(*stage.run(arriving)))
     return model
 
