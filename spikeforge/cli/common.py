@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from train.data import Dataset
 
 __all__ = [
-    "Images", "board_option", "clock_option", "data_option", "emit", "images_option", "json_option",
-    "lanes_option", "memory_option", "network_argument", "seed_option", "select_images",
-    "technology_option",
-    "tell_dataset", "test_images",
+    "Images", "board_option", "clock_option", "data_option", "emit", "frugal_option",
+    "images_option", "json_option", "lanes_option", "memory_option", "network_argument",
+    "seed_option", "select_images", "technology_option", "tell_dataset", "test_images",
 ]  # fmt: skip
 
 Command = Callable[..., Any]
@@ -65,6 +64,15 @@ def lanes_option(command: Command) -> Command:
     return click.option(
         "--lanes", type=int, metavar="N",
         help="Neurons updated in one cycle. Default: 64, or the widest layer.",
+    )(command)  # fmt: skip
+
+
+def frugal_option(command: Command) -> Command:
+    """Which of two trade-offs the hardware makes."""
+    return click.option(
+        "--frugal", is_flag=True,
+        help="Windowed dense layers for less energy at a slower clock, as 'power --method gate "
+        "--frugal' has them.",
     )(command)  # fmt: skip
 
 

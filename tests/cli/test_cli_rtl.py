@@ -47,3 +47,32 @@ def test_rtl_skips_zero_rows_where_asked(run_command, network_file, tmp_path):
     assert done.status == 0, done.err
     assert "rows of 4 lanes" in done.out
     assert list((tmp_path / "weights").glob("*_index.hex"))
+
+
+def test_rtl_of_frugal_hardware_is_other_hardware(run_command, network_file, tmp_path):
+    records = []
+    for name, choice in (("usual", []), ("frugal", ["--frugal"])):
+        done = run_command("rtl", network_file, "--out", tmp_path / name, "--lanes", 4, "--json",
+                           *choice)  # fmt: skip
+        assert done.status == 0, done.err
+        records.append(json.loads(done.out)["network"])
+    usual, frugal = (tmp_path / name / "rtl/accelerator.v" for name in ("usual", "frugal"))
+    assert usual.read_text() != frugal.read_text()
+    assert records[0]["content"] == records[1]["content"]
+    assert records[0]["architecture"] != records[1]["architecture"]
+
+
+def test_frugal_hardware_equals_the_models(run_command, finished_run, data):
+    usual, frugal = (
+        run_command("simulate", finished_run.network, "--data", data, "--lanes", 8, "--images", 6,
+                    "--json", *choice)
+        for choice in ([], ["--frugal"])
+    )  # fmt: skip
+    assert (usual.status, frugal.status) == (0, 0), frugal.err
+    exact, cycles = (json.loads(frugal.out)[key] for key in ("exact", "cycles"))
+    assert (exact["class_mismatches"], exact["cycle_mismatches"]) == (0, 0)
+    assert cycles != json.loads(usual.out)["cycles"]
+    checked = run_command("verify", finished_run.network, "--data", data, "--images", 2, "--lanes",
+                          8, "--frugal", "--json")  # fmt: skip
+    assert checked.status == 0, checked.err
+    assert json.loads(checked.out)["exact"]["cycle_mismatches"] == 0

@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from spikeforge.cli.common import clock_option, emit, json_option, lanes_option, network_argument
+from spikeforge.cli.common import (
+    clock_option,
+    emit,
+    frugal_option,
+    json_option,
+    lanes_option,
+    network_argument,
+)
 
 __all__ = ["command"]
 
@@ -22,11 +29,7 @@ __all__ = ["command"]
 @click.option("--bank-words", type=int, metavar="N",
               help="Depth of the deepest memory macro: shallow ones need more area, less energy. "
               "Default: the smallest area.")  # fmt: skip
-@click.option(
-    "--frugal",
-    is_flag=True,
-    help="Less energy at a slower clock, as 'power --method gate --frugal' has it.",
-)
+@frugal_option
 @clock_option
 @json_option
 def command(

@@ -8,6 +8,7 @@ import click
 
 from spikeforge.cli.common import (
     emit,
+    frugal_option,
     json_option,
     lanes_option,
     memory_option,
@@ -23,6 +24,7 @@ __all__ = ["command"]
               help="Output folder.")  # fmt: skip
 @lanes_option
 @memory_option
+@frugal_option
 @click.option("--technology", type=click.Choice(["generic", "spram", "sg13g2"]), default="generic",
               show_default=True, help="What memories are made of.")  # fmt: skip
 @click.option("--clock-gating", is_flag=True, help="A clock-gating cell for each block.")
@@ -35,7 +37,7 @@ __all__ = ["command"]
               help="Ports: plain streams, or AXI4-Stream and AXI4-Lite registers.")  # fmt: skip
 @json_option
 def command(
-    network: Path, out: Path, lanes: int | None, memory: str, technology: str,
+    network: Path, out: Path, lanes: int | None, memory: str, frugal: bool, technology: str,
     clock_gating: bool, skip_zero_rows: bool | None, graded: str, bus: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Generate the accelerator's Verilog and the hex files of its memories.
@@ -47,6 +49,7 @@ def command(
     from hw.axi.verilog import write_axi_rtl
     from hw.config import GradedMode, MemoryMode, configure
     from hw.content import hex_files, load_bytes
+    from hw.frugal import frugal_config
     from hw.geometry import geometry
     from hw.memory.technology import Technology
     from hw.verilog import write_rtl
@@ -59,6 +62,8 @@ def command(
         loaded, lanes, MemoryMode(memory), technology=Technology(technology),
         clock_gating=clock_gating, skip_zero_rows=skip_zero_rows, graded=GradedMode(graded),
     )  # fmt: skip
+    if frugal:
+        config = frugal_config(loaded, config)
     layers = geometry(loaded, config)
     folder = prepare_folder(out)
     if bus == "axi":

@@ -9,6 +9,7 @@ import click
 from spikeforge.cli.common import (
     data_option,
     emit,
+    frugal_option,
     images_option,
     json_option,
     lanes_option,
@@ -25,11 +26,12 @@ __all__ = ["command"]
 @images_option("Test images to run. Default: all.")
 @lanes_option
 @memory_option
+@frugal_option
 @click.option("--workers", type=int, metavar="N", help="Models at once. Default: one a core.")
 @json_option
 def command(
     network: Path, data: Path | None, images: int | None, lanes: int | None, memory: str,
-    workers: int | None, as_json: bool,
+    frugal: bool, workers: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Run test images through the compiled RTL and compare classes, membranes and cycles.
 
@@ -38,6 +40,7 @@ def command(
       spikeforge simulate models/mnist-mlp.safetensors --data path/to/mnist --lanes 16
     """
     from hw.config import MemoryMode, configure
+    from hw.frugal import frugal_config
     from sim.simulate import simulate
     from spikeforge.cli.common import test_images
     from spikeforge.cli.sections import (
@@ -53,6 +56,8 @@ def command(
         raise SpikeforgeError(f"--workers must be a positive integer, not {workers}")
     loaded = load_network(network)
     config = configure(loaded, lanes, MemoryMode(memory))
+    if frugal:
+        config = frugal_config(loaded, config)
     chosen = test_images(loaded, data, images)
     found = simulate(loaded, config, chosen.levels, workers=workers)
     record: dict[str, object] = {

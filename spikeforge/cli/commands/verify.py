@@ -9,6 +9,7 @@ import click
 from spikeforge.cli.common import (
     data_option,
     emit,
+    frugal_option,
     images_option,
     json_option,
     lanes_option,
@@ -25,14 +26,15 @@ __all__ = ["command"]
 @images_option("Test images to run.", default=100)
 @lanes_option
 @memory_option
+@frugal_option
 @click.option("--seed", type=int, default=1, show_default=True, metavar="N",
               help="Seed of the random stalls.")  # fmt: skip
 @click.option("--wave", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.fst",
               help="Record the run without stalls as a waveform (GTKWave, Surfer).")  # fmt: skip
 @json_option
 def command(
-    network: Path, data: Path | None, images: int, lanes: int | None, memory: str, seed: int,
-    wave: Path | None, as_json: bool,
+    network: Path, data: Path | None, images: int, lanes: int | None, memory: str, frugal: bool,
+    seed: int, wave: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Check every event of every layer in Verilator, with and without random stalls.
 
@@ -43,6 +45,7 @@ def command(
       spikeforge verify models/mnist-tiny.safetensors --data path/to/mnist --images 20
     """
     from hw.config import MemoryMode, configure
+    from hw.frugal import frugal_config
     from sim.verify import verify
     from spikeforge.cli.common import test_images
     from spikeforge.cli.sections import cocotb_section, network_section, versions
@@ -51,6 +54,8 @@ def command(
 
     loaded = load_network(network)
     config = configure(loaded, lanes, MemoryMode(memory))
+    if frugal:
+        config = frugal_config(loaded, config)
     chosen = test_images(loaded, data, images)
     found = verify(loaded, config, chosen.levels, seed=seed, wave=wave)
     record = {
