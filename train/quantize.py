@@ -3,7 +3,7 @@
 A real parameter p stands for the integer round(p / step), clipped to its bits. The step itself is
 learned (the gradient is that of learned step size quantization, Esser et al., 2020): where an
 integer is rounded, the step feels the rounding error; where it is clipped, the clipped integer.
-Where the size of the weights means nothing, since what they do is normalized, the step follows it.
+In normalized single-spike layers the size of the weights means nothing, and the step follows it.
 Of one bit only the sign is used, -1 or +1, and the step is its size: real weights learn within two
 steps of zero (Courbariaux et al., 2016, clip them likewise).
 """
@@ -35,8 +35,15 @@ def fitted_step(weight: Tensor, bits: int) -> Tensor:
 
     Within 2 % of the least squared error for 2 to 8 bits. Of one bit the step is the size itself,
     and decides only how far from zero weights still learn.
+
+    Args:
+        weight: Real weights, any shape.
+        bits: Of a weight.
+
+    Returns:
+        Real units per LSB, shape (1,).
     """
-    size = weight.detach().square().mean().sqrt().clamp(min=_LEAST_SIZE)
+    size = weight.detach().square().mean().sqrt().clamp(min=_LEAST_SIZE).view(1)
     return size / (1.0 if bits == 1 else 3.0 * 1.8 ** (bits - 4))
 
 

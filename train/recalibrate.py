@@ -22,7 +22,10 @@ _BATCH = 250
 
 @torch.no_grad()
 def recalibrate(model: SpikingNet, k: Tensor) -> None:
-    """Replace running statistics of slopes by those of these images; nothing else changes.
+    """Replace running statistics of slopes by those of these images.
+
+    The steps of normalized layers are fitted to the model's weights on the way; nothing else
+    changes.
 
     Args:
         model: Any network; one without normalized slopes is left alone.

@@ -29,7 +29,7 @@ __all__ = ["SingleSpikeNet", "build_stages"]
 
 _BEHIND_CONVOLUTIONS = 1 / 4  # share of inputs that are expected to spike
 _SHARPNESS = 16.0  # of the softmax over crossing times, over the image's window
-_NORMAL_SHARPNESS = 8.0  # where slopes are normal, whose times spread less over longer windows
+_NORMAL_SHARPNESS = 8.0  # where slopes are normal: at 16 soft times won that whole steps then lost
 _POOLED = 1.2  # deviations, of threshold: one in a window is enough
 
 
@@ -49,14 +49,8 @@ class SingleSpikeNet(SpikingNet):
         self.sharpness = _SHARPNESS if output.norm is None else _NORMAL_SHARPNESS
 
     def scores(self, k: Tensor) -> tuple[Tensor, Tensor]:
-        """Minus the crossing times as scores, and the mean time of the earliest one as cost.
-
-        In training mode normalized layers choose the steps of their weights first.
-        """
+        """Minus the crossing times as scores, and the mean time of the earliest one as cost."""
         times = spike_times(k, self.steps)
-        for stage in self.chain():
-            if self.training and isinstance(stage, SteppedLayer) and stage.norm is not None:
-                stage.fit_step()
         for stage in self.chain():
             times = stage(times) if isinstance(stage, FirstSpikePool) else stage.trained(times)
         return times * (-self.sharpness / self.steps), times.amin(1).mean()

@@ -1,8 +1,8 @@
 """Stepped convolutions: one neuron a channel and position, weights shared by all positions.
 
 V at the end of a step is the convolution of the postsynaptic potentials that the input spikes have
-reached by then, so no sum over steps is left to do on the (many) neurons, and none is convolved at
-steps where V goes on in a straight line (:mod:`train.straight_steps`). Spike times come and go as
+reached by then, so no sum over steps is left to do on the (many) neurons, and steps at which V is a
+straight line are not convolved (:mod:`train.straight_steps`). Spike times come and go as
 (B, channels * height * width), C,H,W row-major; inside, channels lie last in memory, so that all
 neurons with the same weights are one column.
 """
@@ -68,20 +68,19 @@ class ConvResponse:
         arriving = self._last + 1  # from the last of these steps on every spike counts
         by_step[self._last] += by_step[arriving:].sum(0)
         shape = (arriving * len(self._maps), *self._layer.shape)
-        by_maps = self._backward(
-            by_step[:arriving], weight.new_empty(1).expand(shape), weight, [True, False, False]
-        )[0]
+        inputs = weight.new_zeros(1).expand(shape)  # only their shape counts
+        by_maps = self._backward(by_step[:arriving], inputs, weight, [True, False, False])[0]
         by_maps = by_maps.permute(0, 2, 3, 1).reshape(arriving, *self._maps.shape)
         total = torch.zeros_like(self._maps)
         for step, part in enumerate(by_maps.unbind()):
             total.addcmul_(part, (self._maps <= step).to(part.dtype))
         return total.permute(0, 3, 1, 2).flatten(1)
 
-    def _backward(self, by_rows: Tensor, psp: Tensor, weight: Tensor, wanted: list[bool]) -> Any:
+    def _backward(self, by_rows: Tensor, inputs: Tensor, weight: Tensor, wanted: list[bool]) -> Any:
         channels, height, width = self._layer.map
         maps = by_rows.view(-1, height, width, channels).permute(0, 3, 1, 2)
         return torch.ops.aten.convolution_backward(
-            maps, psp, _channels_last(weight), None, [self._layer.stride] * 2,
+            maps, inputs, _channels_last(weight), None, [self._layer.stride] * 2,
             [self._layer.padding] * 2, [1, 1], False, [0, 0], 1, wanted,
         )  # fmt: skip
 

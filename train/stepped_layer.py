@@ -142,6 +142,8 @@ class SteppedLayer(nn.Module, ABC):
 
     def trained(self, times: Tensor) -> Tensor:
         """Spike times with the rule's gradients, in training mode as in evaluation mode."""
+        if self.training and self.norm is not None:
+            self.fit_step()
         bias, log_threshold = self.numbers(times if self.training else None)
         result: Tensor = self.rule.apply(
             times, self.weight, bias, self.log_step, log_threshold, self
@@ -188,7 +190,7 @@ class SteppedLayer(nn.Module, ABC):
         What a normalized layer does hangs on the ratios of its weights alone, and so they grow as
         they learn; at a step of its own, two of three soon lie where their bits end.
         """
-        self.log_step.fill_(fitted_step(self.weight, self.weight_bits).log())
+        self.log_step.copy_(fitted_step(self.weight, self.weight_bits).log())
 
     def numbers(self, times: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Real biases and logarithms of real thresholds, with gradients.

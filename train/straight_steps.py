@@ -1,4 +1,4 @@
-"""Steps at which V needs no weights: after the last arrival it goes on in a straight line.
+"""Steps at which V needs no weights: between its bends it is a straight line.
 
 V bends at the step of an arrival plus a delay of its PSP's taps, and nowhere else. At all other
 steps V(t) = 2 V(t - 1) - V(t - 2), which is exact in integers and far cheaper than a convolution.
@@ -51,7 +51,15 @@ def drawn(bent: Tensor, at: Sequence[int], steps: int) -> Tensor:
 
 
 def folded(by_v: Tensor, at: Sequence[int]) -> Tensor:
-    """The way back: gradients by V at some steps from those at all, which it overwrites."""
+    """The way back: gradients by V at some steps from those at all.
+
+    Args:
+        by_v: Shape (steps, ...); overwritten.
+        at: Those steps, as :func:`bent_steps` gives them.
+
+    Returns:
+        Shape (len(at), ...).
+    """
     steps = len(by_v)
     if len(at) == steps:
         return by_v

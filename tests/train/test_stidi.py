@@ -163,13 +163,14 @@ def as_matrix(conv):
 def test_a_convolution_is_the_same_definition_with_shared_weights():
     torch.manual_seed(2)
     taps = psp_taps(3)
-    conv = StidiConv((2, 5, 5), 3, 3, stride=2, padding=1, steps=STEPS, weight_bits=8, taps=taps)
-    conv = freed(conv, 1.5)
-    dense = freed(StidiDense(50, 27, steps=STEPS, weight_bits=8, taps=taps), 1.5)
+    alike = {"steps": STEPS, "weight_bits": 8, "threshold_per_neuron": True, "taps": taps}
+    conv = freed(StidiConv((2, 5, 5), 3, 3, stride=2, padding=1, **alike), 1.5)
+    dense = freed(StidiDense(50, 27, **alike), 1.5)
     matrix, place = as_matrix(conv)
     with torch.no_grad():
         dense.weight.copy_(matrix)
-        dense.log_threshold.copy_(conv.log_threshold)
+        conv.log_threshold.copy_(torch.tensor([0.1, 0.5, 0.9]))
+        dense.log_threshold.copy_(conv.log_threshold.repeat_interleave(9))
     given = torch.randn(7, 27, dtype=torch.float64)
     times = [random_times(7, 50).requires_grad_()]
     times.append(times[0].detach().clone().requires_grad_())
@@ -181,11 +182,13 @@ def test_a_convolution_is_the_same_definition_with_shared_weights():
     shared = torch.zeros(conv.weight.numel() + 1).double()
     shared.index_add_(0, place.flatten(), dense.weight.grad.flatten())
     torch.testing.assert_close(conv.weight.grad.flatten(), shared[1:])
-    torch.testing.assert_close(conv.log_threshold.grad, dense.log_threshold.grad)
-    # Shares are those of an input's channel: the sum of |w| over its kernel in all outputs.
-    leaves = (conv.weight.detach().abs().sum((0, 2, 3)) / conv.step.detach()).repeat_interleave(25)
+    torch.testing.assert_close(conv.log_threshold.grad, dense.log_threshold.grad.view(3, 9).sum(1))
+    # Shares are those of an input's channel: the sum of |w| / theta over its kernel in all outputs.
+    theta = conv.log_threshold.detach().exp()
+    leaves = conv.weight.detach().abs().sum((2, 3)).div(theta[:, None]).sum(0).repeat_interleave(25)
     fires, at = times[0] < NEVER, torch.where(results[0] < NEVER, results[0], STEPS - 1).detach()
-    by = (given * (results[0] < NEVER))[:, :, None] * matrix / conv.step.detach()
+    shares = matrix / theta.repeat_interleave(9)[:, None]
+    by = (given * (results[0] < NEVER))[:, :, None] * shares
     masked = (by * (times[0][:, None] <= at[:, :, None])).sum(1)
     expected = torch.where(fires, masked, by.sum(1).clamp(min=0) / 128) / leaves
     expected -= fires * ((expected * fires).sum(1) / fires.sum(1))[:, None]

@@ -50,19 +50,20 @@ def test_a_window_that_is_longer_than_the_inputs_is_mostly_straight():
 
 
 @pytest.mark.parametrize("taps", sorted(TAPS))
-def test_a_convolution_that_runs_longer_equals_one_of_every_step(taps):
+@pytest.mark.parametrize("last", [5, 1, -1])
+def test_a_convolution_that_runs_longer_equals_one_of_every_step(taps, last):
     torch.manual_seed(3)
     layer = StdbpConv((2, 6, 5), 3, 3, padding=1, steps=6, extra_steps=9, taps=TAPS[taps])
     layer = layer.double()
     times = torch.randint(0, 9, (4, 60)).double()
-    times = torch.where(times < 6, times, NEVER).requires_grad_()
+    times = torch.where(times <= last, times, NEVER)
     weight = torch.randint(-8, 8, layer.weight.shape).double().requires_grad_()
     bias = torch.tensor([1.0, -2.0, 0.0], dtype=torch.float64)
     now = torch.arange(15, dtype=torch.float64).view(-1, 1, 1)
     maps = potential(times, now, layer.taps).view(-1, 2, 6, 5)
     plain = functional.conv2d(maps, weight, None, 1, 1).view(15, 4, 3, -1).transpose(2, 3)
     plain = plain.flatten(1, 2) + (now + 1) * bias
-    response = layer.response(times.detach())
+    response = layer.response(times)
     torch.testing.assert_close(response.potentials(weight.detach(), bias), plain, rtol=0, atol=0)
     by_v = torch.randn(plain.shape, dtype=torch.float64)
     found = response.by_weight(by_v.clone())

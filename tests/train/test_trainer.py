@@ -10,6 +10,7 @@ from spikeforge.errors import SpikeforgeError
 from train import trainer
 from train.augment import code_for
 from train.evaluation import accuracy
+from train.quantize import fitted_step
 from train.recalibrate import recalibrate
 from train.recipe import Recipe
 from train.trainer import train
@@ -192,14 +193,24 @@ def test_the_packages_tiny_recipe_learns_the_real_extract(extract_dataset):
     assert result.network.metadata.split == "validation-extract"
 
 
-def test_the_chosen_network_is_normalized_by_its_own_slopes(blob_dataset):
-    given = Recipe.model_validate(
-        recipe(epochs=2).model_dump(exclude={"rule", "network"})
+def normalized(epochs):
+    return Recipe.model_validate(
+        recipe(epochs=epochs).model_dump(exclude={"rule", "network"})
         | {"rule": "stdbp", "network": {"hidden": [16], "steps": 8, "batch_norm": True}}
     )
+
+
+def test_the_chosen_network_is_normalized_by_its_own_slopes(blob_dataset):
+    given = normalized(2)
     model = train(given, blob_dataset).model
     found = [each.norm.moments.mean.clone() for each in model.chain()]
     pixels = torch.from_numpy(blob_dataset.training.images[:2000]).flatten(1).float()
     recalibrate(model, code_for(given.network, pixels))
     for layer, before in zip(model.chain(), found, strict=True):
         torch.testing.assert_close(layer.norm.moments.mean, before)
+
+
+def test_the_steps_of_the_chosen_network_are_those_of_its_averaged_weights(blob_dataset):
+    model = train(normalized(2), blob_dataset).model
+    for layer in model.chain():
+        torch.testing.assert_close(layer.step, fitted_step(layer.weight, layer.weight_bits))
