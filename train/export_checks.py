@@ -37,7 +37,7 @@ def checked_integers(title: str, layer: _Exportable) -> IntegerLayer:
                 f"{title}.{name} must hold finite numbers only; train again with a smaller "
                 f"learning rate"
             )
-    step = float(layer.step.detach())
+    step = float(layer.step.detach().mean())
     if not (math.isfinite(step) and step > 0):
         raise SpikeforgeError(
             f"{title}.step must be a finite number above 0, not {step}; train again with a smaller "

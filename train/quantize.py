@@ -16,7 +16,7 @@ from torch import Tensor
 from spikeforge.bounds import signed_range
 
 __all__ = [
-    "bias_grid", "fitted_step", "start_deviation_lsb", "step_gradient", "threshold_grid",
+    "bias_grid", "by_row", "fitted_step", "start_deviation_lsb", "step_gradient", "threshold_grid",
     "weight_grid", "window_gradient",
 ]  # fmt: skip
 
@@ -31,25 +31,32 @@ def start_deviation_lsb(bits: int) -> float:
 
 
 def fitted_step(weight: Tensor, bits: int) -> Tensor:
-    """The step at which normal weights of this size lose least to rounding and clipping.
+    """The step at which normal weights of a row's size lose least to rounding and clipping.
 
     Within 2 % of the least squared error for 2 to 8 bits. Of one bit the step is the size itself,
     and decides only how far from zero weights still learn.
 
     Args:
-        weight: Real weights, any shape.
+        weight: Real weights, shape (rows, ...).
         bits: Of a weight.
 
     Returns:
-        Real units per LSB, shape (1,).
+        Real units per LSB, shape (rows,).
     """
-    size = weight.detach().square().mean().sqrt().clamp(min=_LEAST_SIZE).view(1)
+    size = weight.detach().flatten(1).square().mean(1).sqrt().clamp(min=_LEAST_SIZE)
     return size / (1.0 if bits == 1 else 3.0 * 1.8 ** (bits - 4))
 
 
 def weight_grid(weight: Tensor, step: Tensor, bits: int, rounding: bool) -> Tensor:
-    """Weights in LSBs, clipped to ``bits`` bits; integers if ``rounding``; of 1 bit, the sign."""
-    scaled = weight / step
+    """Weights in LSBs, clipped to ``bits`` bits; integers if ``rounding``; of 1 bit, the sign.
+
+    Args:
+        weight: Real weights, any shape.
+        step: Real units per LSB, shape (1,), or one a row of the weights.
+        bits: Width of the weights.
+        rounding: To integers.
+    """
+    scaled = weight / by_row(step, weight)
     if bits == 1:
         return torch.where(scaled < 0, -1.0, 1.0) if rounding else scaled.clamp_(-1, 1)
     low, high = signed_range(bits)
@@ -76,23 +83,21 @@ def step_gradient(
     Args:
         weight: Real weights, any shape.
         grid: What :func:`weight_grid` made of them, same shape, in LSBs.
-        step: Real units per LSB, shape (1,).
+        step: Real units per LSB, shape (1,), or one a row of the weights.
         bits: Width of the weights.
         gradient: Gradient by ``grid * step``, same shape.
 
     Returns:
-        The gradients by ``weight`` (zero where clipped) and by log(step), shape (1,).
+        The gradients by ``weight`` (zero where clipped) and by log(step), in the step's shape.
     """
-    scale = float(step)
+    scaled = weight / by_row(step, weight)
     if bits == 1:
-        reach = _BINARY_REACH * scale
-        by_log_step = _dot(gradient, grid).view(1) * scale
-        return window_gradient(gradient, weight, -reach, reach), by_log_step
+        inside = window_gradient(gradient, scaled, -_BINARY_REACH, _BINARY_REACH)
+        return inside, _dots(gradient, grid, step) * step
     low, high = signed_range(bits)
-    inside = window_gradient(gradient, weight, (low - 0.5) * scale, (high + 0.5) * scale)
+    inside = window_gradient(gradient, scaled, low - 0.5, high + 0.5)
     # Sum of gradient * (integer - real where rounded, integer where clipped), times the step.
-    by_log_step = _dot(gradient, grid) * scale - _dot(inside, weight)
-    return inside, by_log_step.view(1)
+    return inside, _dots(gradient, grid, step) * step - _dots(inside, weight, step)
 
 
 def window_gradient(gradient: Tensor, value: Tensor, low: float, high: float) -> Tensor:
@@ -101,5 +106,13 @@ def window_gradient(gradient: Tensor, value: Tensor, low: float, high: float) ->
     return result
 
 
-def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return torch.dot(a.flatten(), b.flatten())
+def by_row(step: Tensor, weight: Tensor) -> Tensor:
+    """A step of each row of the weights, or of all of them, in a shape that they divide by."""
+    return step.view(-1, *[1] * (weight.ndim - 1))
+
+
+def _dots(a: Tensor, b: Tensor, step: Tensor) -> Tensor:
+    """Sums of products over the weights of each step."""
+    if step.numel() == 1:
+        return torch.dot(a.flatten(), b.flatten()).view(1)
+    return (a * b).flatten(1).sum(1)

@@ -85,19 +85,21 @@ class SteppedLayer(nn.Module, ABC):
         bias: Learn biases, constant currents.
         threshold_per_neuron: One threshold a neuron (or channel) instead of one for the layer.
         batch_norm: Normalize the membranes' slopes (:mod:`train.slope_norm`); the step of the
-            weights then follows them and is not learned.
+            weights then follows them, neuron by neuron, and is not learned.
         taps: (delay, gain) of the PSP.
         active_share: Share of the inputs that are expected to spike.
         start: Where training starts.
 
     Attributes:
-        rule: An autograd function from (times, weight, bias, log_step, log_threshold, layer) to
-            spike times, shape (rows, neurons); learning rules bring it.
+        rule: From (times, weight, bias, log_step, log_threshold, layer) to spike times of shape
+            (rows, neurons); learning rules bring it.
         extrapolates: Give real crossing times, none of them missing: an output layer's.
+        by_statistics: Gradients reach earlier layers through a batch's statistics, too.
     """
 
     rule: type[torch.autograd.Function]
     extrapolates = False
+    by_statistics = True
 
     def __init__(
         self, inputs: int, outputs: int, weight_shape: tuple[int, ...], *, weight_bits: int,
@@ -113,15 +115,16 @@ class SteppedLayer(nn.Module, ABC):
         mean, deviation = start.mean / active, _START_DEVIATION / math.sqrt(active)
         self.weight = nn.Parameter(torch.randn(weight_shape) * deviation + mean)
         self.bias = nn.Parameter(torch.zeros(weight_shape[0]), requires_grad=bias)
-        scale = start_deviation_lsb(weight_bits)
-        self.log_step = nn.Parameter(torch.tensor([math.log((deviation + abs(mean)) / scale)]))
+        start_step = (deviation + abs(mean)) / start_deviation_lsb(weight_bits)
+        self.log_step = nn.Parameter(torch.tensor([math.log(start_step)]))
         count = weight_shape[0] if threshold_per_neuron or batch_norm else 1
         threshold = start.threshold * max(psp(taps, steps))
         self.norm = None
         if batch_norm:
             self.norm = SlopeNorm(weight_shape[0], taps, (self.input_steps + self.steps) // 2)
             threshold = start.outstanding * self.norm.steps
-            self.log_step.requires_grad_(False)  # it follows the weights
+            self.log_step = nn.Parameter(torch.empty(weight_shape[0]), requires_grad=False)
+            self.fit_step()
         self.log_threshold = nn.Parameter(torch.full((count,), math.log(threshold)))
 
     def forward(self, times: Tensor) -> Tensor:
@@ -144,7 +147,8 @@ class SteppedLayer(nn.Module, ABC):
         """Spike times with the rule's gradients, in training mode as in evaluation mode."""
         if self.training and self.norm is not None:
             self.fit_step()
-        bias, log_threshold = self.numbers(times if self.training else None)
+        batch = times if self.by_statistics else times.detach()
+        bias, log_threshold = self.numbers(batch if self.training else None)
         result: Tensor = self.rule.apply(
             times, self.weight, bias, self.log_step, log_threshold, self
         )
@@ -180,15 +184,15 @@ class SteppedLayer(nn.Module, ABC):
 
     @property
     def step(self) -> Tensor:
-        """Real units per LSB of weights, currents and membranes, shape (1,)."""
+        """Real units per LSB of weights, currents and membranes, shape (1,) or (neurons,)."""
         return self.log_step.exp()
 
     @torch.no_grad()
     def fit_step(self) -> None:
-        """Let the step follow the weights' size.
+        """Let each neuron's (or channel's) step follow the size of its weights.
 
-        What a normalized layer does hangs on the ratios of its weights alone, and so they grow as
-        they learn; at a step of its own, two of three soon lie where their bits end.
+        What a normalized neuron does hangs on the ratios of its weights alone, so they grow as they
+        learn, past any fixed step. In hardware it is part of the neuron's threshold and bias.
         """
         self.log_step.copy_(fitted_step(self.weight, self.weight_bits).log())
 
@@ -231,7 +235,7 @@ class SteppedLayer(nn.Module, ABC):
         weight, bias, threshold = self.grids(rounding=True)
         return IntegerLayer(
             weight=weight.long(), bias=bias.long(), threshold=threshold.long(),
-            step=float(self.step.detach()),
+            step=float(self.step.detach().mean()),
         )  # fmt: skip
 
     def exact_type(self, bias: Tensor) -> torch.dtype:

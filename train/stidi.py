@@ -37,7 +37,7 @@ from torch.nn.grad import conv2d_input
 
 from train.crossing import NEVER, first_crossing
 from train.psp import Taps, psp
-from train.quantize import step_gradient
+from train.quantize import by_row, step_gradient
 from train.stdbp import by_bias_current
 from train.stepped import SteppedDense
 from train.stepped_conv import SteppedConv
@@ -93,7 +93,7 @@ class _Displaced(torch.autograd.Function):
         by_times, scale = None, 1.0 / max(psp(layer.taps, 512))  # of eps to the integers of V
         by_v = by_time.new_zeros(layer.steps, *by_time.shape).scatter_(0, at[None], by_time[None])
         if ctx.needs_input_grad[0]:
-            share = grid / theta.view(-1, *[1] * (grid.ndim - 1))
+            share = grid / by_row(theta, grid)
             by_times = _passed_on(by_time, by_v, times, share, layer, response)
         by_v.mul_(-scale)
         by_theta = by_time * scale
@@ -154,12 +154,14 @@ class StidiDense(SteppedDense):
     """A hidden layer: steps of spikes in, steps of spikes out, shapes (B, inputs), (B, outputs)."""
 
     rule = _Displaced
+    by_statistics = False  # a displacement has no scale that theirs could be compared with
 
 
 class StidiConv(SteppedConv):
     """A hidden convolution, shapes (B, channels * height * width) in and out."""
 
     rule = _Displaced
+    by_statistics = False
 
 
 class StidiOutput(StidiDense):

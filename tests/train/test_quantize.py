@@ -63,7 +63,7 @@ def test_the_window_gradient_is_open_inside_only():
 @pytest.mark.parametrize("bits", range(2, 9))
 def test_no_other_step_loses_much_less_of_normal_weights_than_the_fitted_one(bits):
     torch.manual_seed(bits)
-    weights = 0.7 * torch.randn(40_000)
+    weights = 0.7 * torch.randn(1, 40_000)
 
     def lost(step):
         return float((weight_grid(weights, step, bits, True) * step - weights).square().sum())
@@ -73,5 +73,18 @@ def test_no_other_step_loses_much_less_of_normal_weights_than_the_fitted_one(bit
 
 
 def test_one_bit_is_as_large_as_its_weights_and_no_step_is_zero():
-    assert fitted_step(torch.tensor([3.0, -4.0, 0.0, 0.0]), 1).item() == 2.5
-    assert fitted_step(torch.zeros(3), 4).item() > 0
+    rows = torch.tensor([[3.0, -4.0, 0.0, 0.0], [1.0, 1.0, 1.0, -1.0]])
+    assert fitted_step(rows, 1).tolist() == [2.5, 1.0]
+    assert fitted_step(torch.zeros(1, 3), 4).item() > 0
+
+
+def test_each_row_may_have_a_step_of_its_own():
+    weight, step = torch.tensor([[0.6, 9.0], [-3.0, 4.4]]), torch.tensor([0.5, 2.0])
+    grid = weight_grid(weight, step, 4, True)
+    assert grid.tolist() == [[1, 7], [-2, 2]]
+    by_weight, by_log_step = step_gradient(weight, grid, step, 4, torch.ones(2, 2))
+    assert by_weight.tolist() == [[1, 0], [1, 1]]
+    alone = [
+        step_gradient(weight[i], grid[i], step[i : i + 1], 4, torch.ones(2))[1] for i in (0, 1)
+    ]
+    torch.testing.assert_close(by_log_step, torch.cat(alone))

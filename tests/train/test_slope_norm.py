@@ -141,12 +141,12 @@ def test_steps_of_normalized_networks_follow_their_weights(rule, psp, bits):
     grids = [layer.grids(True)[0] for layer in net.chain()]
     with torch.no_grad():
         for layer in net.chain():
-            layer.weight.mul_(7.3)
+            layer.weight.mul_(torch.linspace(0.2, 7, len(layer.weight))[:, None])
     torch.testing.assert_close(net.scores(k)[0], before)
     for layer, grid in zip(net.chain(), grids, strict=True):
         torch.testing.assert_close(layer.grids(True)[0], grid, rtol=0, atol=0)
-        spread = (layer.weight.detach() / layer.step).square().mean().sqrt()
-        torch.testing.assert_close(spread.item(), 3.0 if bits == 4 else 1.0)
+        sizes = layer.weight.detach().square().mean(1).sqrt() / layer.step
+        torch.testing.assert_close(sizes, torch.full_like(sizes, 3.0 if bits == 4 else 1.0))
         assert not layer.log_step.requires_grad
 
 
@@ -159,8 +159,29 @@ def test_steps_stay_in_evaluation():
     k = torch.randint(0, 9, (16, 784)).float()
     net.scores(k)
     net.eval()
-    steps = [float(layer.step) for layer in net.chain()]
+    steps = [layer.step.tolist() for layer in net.chain()]
     with torch.no_grad():
         net.output.weight.mul_(3.0)
         net.scores(k)
-    assert [float(layer.step) for layer in net.chain()] == steps
+    assert [layer.step.tolist() for layer in net.chain()] == steps
+
+
+@pytest.mark.parametrize(("rule", "psp"), [("stdbp", None), ("stidi-bp", {"rise": 8})])
+def test_the_size_of_the_weights_behind_a_layer_means_nothing_to_it(rule, psp):
+    torch.manual_seed(7)
+    network = {"hidden": [30, 20], "psp": psp, "batch_norm": True}
+    net = build_network(Recipe.model_validate(
+        {"name": "r", "rule": rule, "network": network, "training": {"epochs": 1}}
+    ))  # fmt: skip
+    k, targets = torch.randint(0, 9, (16, 784)).float(), torch.randint(0, 10, (16,))
+    found = []
+    for _ in range(2):
+        net.zero_grad()
+        net.loss(net.scores(k)[0], targets, 0.0).backward()
+        found.append(net.hidden[0].weight.grad.clone())
+        with torch.no_grad():
+            net.hidden[1].weight.mul_(50)
+            net.output.weight.mul_(20)
+    most = float(found[0].abs().max())
+    assert most > 0
+    torch.testing.assert_close(found[1], found[0], rtol=1e-3, atol=1e-3 * most)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from train.quantize import step_gradient, weight_grid
+from train.quantize import by_row, step_gradient, weight_grid
 
 __all__ = ["integer_weight", "round_through"]
 
@@ -26,7 +26,7 @@ class _Grid(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         weight, grid, step = ctx.saved_tensors
-        by_real = gradients[0] / step
+        by_real = gradients[0] / by_row(step, weight)
         by_weight, by_log_step = step_gradient(weight, grid, step, ctx.bits, by_real)
         return by_weight, by_log_step, None, None
 
@@ -46,7 +46,7 @@ def integer_weight(weight: Tensor, log_step: Tensor, bits: int, rounding: bool) 
 
     Args:
         weight: Real weights, any shape.
-        log_step: Logarithm of the real size of an LSB, shape (1,).
+        log_step: Logarithm of the real size of an LSB, shape (1,), or one a row of the weights.
         bits: 1 to 8.
         rounding: False keeps fractions of LSBs.
     """
