@@ -185,3 +185,14 @@ def test_the_size_of_the_weights_behind_a_layer_means_nothing_to_it(rule, psp):
     most = float(found[0].abs().max())
     assert most > 0
     torch.testing.assert_close(found[1], found[0], rtol=1e-3, atol=1e-3 * most)
+
+
+@pytest.mark.parametrize(("normal", "paces"), [(True, [1, 0.25, 0.25]), (False, [1, 2, 1])])
+def test_biases_and_scales_of_normal_slopes_move_slowly(normal, paces):
+    net = build_network(Recipe.model_validate(
+        {"name": "r", "rule": "stdbp", "training": {"epochs": 1},
+         "network": {"hidden": [5], "batch_norm": normal}}
+    ))  # fmt: skip
+    weights, biases, scales = net.parameter_groups(0.016)
+    assert [each["lr"] / 0.016 for each in (weights, biases, scales)] == paces
+    assert {id(layer.bias) for layer in net.chain()} == {id(each) for each in biases["params"]}
