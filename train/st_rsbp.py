@@ -37,9 +37,10 @@ from train.count_effect import CountEffect
 from train.hm2 import Hm2, Hm2Conv, Hm2Dense, bounded, by_count, marked_spikes, refuse_macro
 from train.recipe import Recipe
 from train.spiking.fire import Record
+from train.spiking.fused import fused
 from train.spiking.grid import integer_weight
 from train.spiking.net import SpikingStack
-from train.spiking.neuron import decayed_sum, run_neurons, summed
+from train.spiking.neuron import Neuron, Run, decayed_sum, run_neurons, summed
 from train.spiking.recurrent import SpikingRecurrent
 
 __all__ = ["StRsbpLayer", "st_rsbp_network"]
@@ -57,8 +58,7 @@ class _Recurrence(torch.autograd.Function):
         ctx: Any, drive: Tensor, own: Tensor, bias: Tensor, theta: Tensor, gathered: Tensor,
         layer: StRsbpLayer,
     ) -> Tensor:  # fmt: skip
-        neuron = layer.neuron
-        run = run_neurons(drive, bias, theta, neuron, layer.rounding, lambda s: s @ own.T)
+        run = _run(drive, own, bias, theta, layer.neuron, layer.rounding)
         ctx.save_for_backward(run.membranes, run.spikes, own, theta, gathered)
         ctx.layer, ctx.bias_shape, ctx.held = layer, bias.shape, run.held
         return run.spikes
@@ -68,28 +68,53 @@ class _Recurrence(torch.autograd.Function):
         membranes, spikes, own, theta, gathered = ctx.saved_tensors
         layer = ctx.layer
         record = Record(membranes / theta, spikes, membranes, layer.neuron, ctx.held)
-        marks, silent = marked_spikes(record)
-        marked, count = torch.stack(marks), summed(marks)
-        delta = bounded(record, (gradients[0] * marked).sum(0) / count)
+        marked, silent, count, delta = _counted(record, gradients[0])
         gathered = gathered + layer.effect.gathered(spikes, own)
         diagonal = 1 - layer.effect.at(gathered, count) / theta
         diagonal = torch.where(silent > 0, 1.0, diagonal.clamp(min=_LEAST_DIAGONAL))
 
-        def swept(value: Tensor) -> tuple[Tensor, Tensor]:
-            by_v = by_count(record, value, marks, silent) / theta
-            return by_v, decayed_sum(by_v, layer.neuron.current_keeps)
-
         value = delta / diagonal
-        by_v, by_drive = swept(value)
+        by_v, by_drive = _swept(record, value, marked, silent, theta)
         for _ in range(layer.most_sweeps):
             by_own = by_drive[1:] @ own
-            after = (delta + (by_own * marked[:-1]).sum(0) / count) / diagonal
+            after = (delta + _gathered(by_own, marked) / count) / diagonal
             change, value = (after - value).abs().max(), after
-            by_v, by_drive = swept(value)
+            by_v, by_drive = _swept(record, value, marked, silent, theta)
             if change <= layer.tolerance * value.abs().max():
                 break
         by_weight = by_drive[1:].flatten(0, 1).T @ spikes[:-1].flatten(0, 1)
         return by_drive, by_weight, by_v.sum(0).sum_to_size(ctx.bias_shape), None, None, None
+
+
+@fused
+def _run(
+    drive: Tensor, own: Tensor, bias: Tensor, theta: Tensor, neuron: Neuron, rounding: bool
+) -> Run:
+    return run_neurons(drive, bias, theta, neuron, rounding, lambda spikes: spikes @ own.T)
+
+
+@fused
+def _counted(record: Record, by_spikes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Marks of spikes, who is silent, how many marks, and the gradient by counts."""
+    marks, silent = marked_spikes(record)
+    count = summed(marks)
+    delta = summed([by * mark for by, mark in zip(by_spikes.unbind(), marks, strict=True)])
+    return torch.stack(marks), silent, count, bounded(record, delta / count)
+
+
+@fused
+def _swept(
+    record: Record, value: Tensor, marked: Tensor, silent: Tensor, theta: Tensor
+) -> tuple[Tensor, Tensor]:
+    """From lambda to the gradients by V and by the drive."""
+    by_v = by_count(record, value, marked.unbind(), silent) / theta
+    return by_v, decayed_sum(by_v, record.neuron.current_keeps)
+
+
+@fused
+def _gathered(by_own: Tensor, marked: Tensor) -> Tensor:
+    """What comes back to each neuron's marks from the step after them."""
+    return summed([by * mark for by, mark in zip(by_own.unbind(), marked[:-1], strict=True)])
 
 
 class StRsbpLayer(SpikingRecurrent):
