@@ -47,7 +47,8 @@ class Metadata(StrictModel):
         recipe: The training recipe, as read from its TOML file.
         seed: Seed of the training run.
         package_version: Version of Spikeforge that exported it.
-        scales: Real units per LSB of each layer's membrane, by layer name.
+        scales: Real units per LSB of each layer's membrane, by layer name; the mean where neurons
+            have their own.
         history: Per epoch: training loss and validation accuracy.
     """
 
