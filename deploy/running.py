@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -59,7 +60,8 @@ class Running:
 
     def _reason(self) -> str:
         lines = self._log.read_text(errors="replace").splitlines()
-        errors = [line for line in lines if line.startswith("ERROR")]
+        # Not only the last line: what a tool says at its end may come out of two buffers.
+        errors = [line for line in lines if re.match(r"(\S+: )?ERROR: ", line)]
         if any("ModuleNotFoundError" in line for line in lines):
             return f"{lines[-1]}; {_HINT}"
         return (errors or lines or ["it said nothing"])[-1].removeprefix("ERROR: ")
