@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Protocol
 
 import numpy as np
@@ -37,11 +36,12 @@ def checked_integers(title: str, layer: _Exportable) -> IntegerLayer:
                 f"{title}.{name} must hold finite numbers only; train again with a smaller "
                 f"learning rate"
             )
-    step = float(layer.step.detach().mean())
-    if not (math.isfinite(step) and step > 0):
+    steps = layer.step.detach()
+    wrong = steps[~(steps.isfinite() & (steps > 0))]
+    if len(wrong):
         raise SpikeforgeError(
-            f"{title}.step must be a finite number above 0, not {step}; train again with a smaller "
-            f"learning rate"
+            f"{title}.step must be a finite number above 0, not {float(wrong[0])}; train again "
+            f"with a smaller learning rate"
         )
     return layer.integers()
 

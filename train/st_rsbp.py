@@ -27,6 +27,7 @@ recurrent learn by HM2-BP.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -77,7 +78,7 @@ class _Recurrence(torch.autograd.Function):
         by_v, by_drive = _swept(record, value, marked, silent, theta)
         for _ in range(layer.most_sweeps):
             by_own = by_drive[1:] @ own
-            after = (delta + _gathered(by_own, marked) / count) / diagonal
+            after = _next(delta, by_own, marked, count, diagonal)
             change, value = (after - value).abs().max(), after
             by_v, by_drive = _swept(record, value, marked, silent, theta)
             if change <= layer.tolerance * value.abs().max():
@@ -98,8 +99,8 @@ def _counted(record: Record, by_spikes: Tensor) -> tuple[Tensor, Tensor, Tensor,
     """Marks of spikes, who is silent, how many marks, and the gradient by counts."""
     marks, silent = marked_spikes(record)
     count = summed(marks)
-    delta = summed([by * mark for by, mark in zip(by_spikes.unbind(), marks, strict=True)])
-    return torch.stack(marks), silent, count, bounded(record, delta / count)
+    delta = _at_marks(by_spikes, marks) / count
+    return torch.stack(marks), silent, count, bounded(record, delta)
 
 
 @fused
@@ -112,9 +113,13 @@ def _swept(
 
 
 @fused
-def _gathered(by_own: Tensor, marked: Tensor) -> Tensor:
-    """What comes back to each neuron's marks from the step after them."""
-    return summed([by * mark for by, mark in zip(by_own.unbind(), marked[:-1], strict=True)])
+def _next(delta: Tensor, by_own: Tensor, marked: Tensor, count: Tensor, diagonal: Tensor) -> Tensor:
+    """Lambda after a sweep: what comes back to each neuron's marks is of the step after them."""
+    return (delta + _at_marks(by_own, marked[:-1].unbind()) / count) / diagonal
+
+
+def _at_marks(by_steps: Tensor, marks: Sequence[Tensor]) -> Tensor:
+    return summed([by * mark for by, mark in zip(by_steps.unbind(), marks, strict=True)])
 
 
 class StRsbpLayer(SpikingRecurrent):

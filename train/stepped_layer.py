@@ -123,8 +123,8 @@ class SteppedLayer(nn.Module, ABC):
         if batch_norm:
             self.norm = SlopeNorm(weight_shape[0], taps, (self.input_steps + self.steps) // 2)
             threshold = start.outstanding * self.norm.steps
-            self.log_step = nn.Parameter(torch.empty(weight_shape[0]), requires_grad=False)
-            self.fit_step()
+            fitted = fitted_step(self.weight, weight_bits).log()
+            self.log_step = nn.Parameter(fitted, requires_grad=False)
         self.log_threshold = nn.Parameter(torch.full((count,), math.log(threshold)))
 
     def forward(self, times: Tensor) -> Tensor:

@@ -75,4 +75,7 @@ def test_frugal_hardware_equals_the_models(run_command, finished_run, data):
     checked = run_command("verify", finished_run.network, "--data", data, "--images", 2, "--lanes",
                           8, "--frugal", "--json")  # fmt: skip
     assert checked.status == 0, checked.err
-    assert json.loads(checked.out)["exact"]["cycle_mismatches"] == 0
+    record = json.loads(checked.out)
+    assert record["exact"]["cycle_mismatches"] == 0
+    assert record["network"] == json.loads(frugal.out)["network"]
+    assert record["network"] != json.loads(usual.out)["network"]

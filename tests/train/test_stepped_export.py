@@ -141,3 +141,12 @@ def test_numbers_that_give_no_integers_are_refused(parameter, value, words):
         getattr(model.hidden[0], parameter).fill_(value)
     with pytest.raises(SpikeforgeError, match=words):
         export(model)
+
+
+def test_one_neurons_step_that_gives_no_integers_is_refused():
+    model = nn.Sequential(StdbpDense(9, 4, batch_norm=True), StdbpOutput(4, 2))
+    with torch.no_grad():
+        model[0].log_step[2] = -300.0
+    with pytest.raises(SpikeforgeError) as caught:
+        export(model)
+    assert "step must be a finite number above 0, not 0.0" in str(caught.value)
