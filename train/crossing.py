@@ -8,6 +8,7 @@ from torch import Tensor
 __all__ = ["NEVER", "first_crossing", "silenced"]
 
 NEVER = 1024.0  # later than any step that the contract allows
+_BYTE_STEPS = 255  # up to which a byte can count
 
 
 def first_crossing(v: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
@@ -22,11 +23,12 @@ def first_crossing(v: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
         shape (B, neurons).
     """
     waits = v[0] < theta
-    step = waits.to(torch.int16)
+    # As bytes they add up without a conversion.
+    step = waits.to(torch.uint8 if len(v) <= _BYTE_STEPS else torch.int16)
     for here in v[1:]:
         waits &= here < theta
-        step += waits
-    return step.clamp(max=len(v) - 1).long(), ~waits
+        step += waits.view(torch.uint8)
+    return step.long().clamp_(max=len(v) - 1), ~waits
 
 
 def silenced(step: Tensor, fired: Tensor) -> Tensor:

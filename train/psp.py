@@ -7,12 +7,10 @@ taps (delay, gain) bend it: their gains add to the ramp's slope from their delay
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
-__all__ = ["RAMP", "Taps", "potential", "psp", "tapped"]
+__all__ = ["RAMP", "Taps", "potential", "psp", "tapped", "within"]
 
 Taps = tuple[tuple[int, int], ...]
 RAMP: Taps = ((0, 1),)
@@ -43,15 +41,24 @@ def potential(times: Tensor, now: Tensor | int, taps: Taps) -> Tensor:
     return result
 
 
-def tapped(drive: Tensor, taps: Sequence[tuple[int, int]], *, backwards: bool = False) -> Tensor:
-    """Sums of what arrived ``delay`` steps before (or after) each step, times the gains."""
-    if tuple(taps) == RAMP:
-        return drive
-    result = torch.zeros_like(drive)
-    for delay, gain in taps:
-        if delay < len(drive):
-            late, early = result[delay:], drive[: len(drive) - delay]
-            if backwards:
-                late, early = result[: len(drive) - delay], drive[delay:]
-            late.add_(early, alpha=gain)
+def within(taps: Taps, steps: int) -> Taps:
+    """Those taps that bend anything in this many steps."""
+    return tuple((delay, gain) for delay, gain in taps if delay < steps)
+
+
+def tapped(drive: Tensor, taps: Taps, *, backwards: bool = False) -> Tensor:
+    """Sums of what arrived ``delay`` steps before (or after) each step, times the gains.
+
+    Args:
+        drive: Shape (steps, ...); may be what is returned.
+        taps: (delay, gain), the first without a delay.
+        backwards: Look at later steps.
+    """
+    (_, first), *late = within(taps, len(drive))
+    result = drive if first == 1 and not late else drive * first
+    for delay, gain in late:
+        to, of = result[delay:], drive[: len(drive) - delay]
+        if backwards:
+            to, of = result[: len(drive) - delay], drive[delay:]
+        to.add_(of, alpha=gain)
     return result

@@ -24,12 +24,13 @@ import torch
 from torch import Tensor
 
 from train.crossing import NEVER, first_crossing
+from train.marks import Mark, by_bias_current
 from train.quantize import step_gradient
 from train.stepped import SteppedDense
 from train.stepped_conv import SteppedConv
 from train.stepped_layer import SteppedLayer
 
-__all__ = ["StdbpConv", "StdbpDense", "StdbpOutput", "by_bias_current"]
+__all__ = ["StdbpConv", "StdbpDense", "StdbpOutput"]
 
 _LEAST_SLOPE = 0.05  # in thresholds per step
 _SILENT_STEPS = 2.0  # that a silent output neuron is late, per threshold of missing V
@@ -57,7 +58,7 @@ class _SpikeTimes(torch.autograd.Function):
             result = torch.where(fired, at - back, missing)
         else:
             result = torch.where(fired, at.to(v.dtype), NEVER)
-        ctx.bits, ctx.steps, ctx.extrapolates = layer.weight_bits, steps, layer.extrapolates
+        ctx.bits, ctx.extrapolates = layer.weight_bits, layer.extrapolates
         ctx.response = response
         ctx.save_for_backward(weight, grid, log_step.exp(), theta, at, fired, slope, back, here)
         return result
@@ -65,29 +66,26 @@ class _SpikeTimes(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         weight, grid, step, theta, at, fired, slope, back, here = ctx.saved_tensors
-        by_time, steps = gradients[0], ctx.steps
+        by_time = gradients[0]
         # V at the crossing lies between its values at the ends of two steps.
         crossing = (by_time * fired).div_(slope)
         by_theta = crossing.clone()
-        by_v = by_time.new_zeros(steps, *by_time.shape)
-        by_v.scatter_(0, (at - 1).clamp_(min=0)[None], -(crossing * back * (at > 0))[None])
-        by_v.scatter_add_(0, at[None], (crossing * (back - 1))[None])
+        by_before, by_here = -(crossing * back).mul_(at > 0), crossing * (back - 1)
         if ctx.extrapolates:
             late = (by_time * ~fired).mul_(_SILENT_STEPS).div_(theta)
-            by_v[-1] -= late
+            by_here -= late
             by_theta += late * (here / theta)
         else:
-            by_v[-1] -= _wakened(fired) / theta
+            by_here -= _wakened(fired) / theta
         by_times = None
         if ctx.needs_input_grad[0]:
             # Every spike up to that step is in the causal set, that step's own as a whole. A spike
             # one step later lowers V by its weight at every step from its own on.
-            by_crossing = torch.zeros_like(by_v).scatter_(0, at[None], by_v.sum(0)[None])
-            by_times = ctx.response.by_times(by_crossing, grid).neg_()
-        by_v.div_(step)
-        by_bias = by_bias_current(by_v) if ctx.needs_input_grad[2] else None
+            by_times = ctx.response.by_times(Mark(at, by_before + by_here), grid).neg_()
+        marks = Mark((at - 1).clamp_(min=0), by_before / step), Mark(at, by_here / step)
+        by_bias = by_bias_current(marks) if ctx.needs_input_grad[2] else None
         by_weight, by_log_step = step_gradient(
-            weight, grid, step, ctx.bits, ctx.response.by_weight(by_v)
+            weight, grid, step, ctx.bits, ctx.response.by_weight(marks)
         )
         by_log_threshold = (by_theta * theta).sum(0)
         if theta.numel() == 1:
@@ -105,12 +103,6 @@ def _wakened(fired: Tensor) -> Tensor:
         0.01 / rows for each silent neuron, else 0; shape (neurons,).
     """
     return (~fired.any(0)).to(torch.float32) * (_WAKING / len(fired))
-
-
-def by_bias_current(by_v: Tensor) -> Tensor:
-    """Gradient by the biases: constant currents, which V adds up from the first step on."""
-    passed = torch.arange(1, len(by_v) + 1, dtype=by_v.dtype)
-    return passed @ by_v.sum(1)
 
 
 class StdbpDense(SteppedDense):

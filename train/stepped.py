@@ -9,6 +9,7 @@ or of the largest final V.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,6 +19,7 @@ from torch.nn import functional
 from torch.nn.functional import embedding_bag
 
 from train.crossing import NEVER, first_crossing, silenced
+from train.marks import Mark, placed
 from train.psp import RAMP, Taps, tapped
 from train.stepped_layer import SHALLOW, Start, SteppedLayer
 
@@ -127,22 +129,23 @@ class DenseResponse:
     """
 
     def __init__(self, times: Tensor, steps: int, taps: Taps = RAMP) -> None:
-        self._arrivals, self._times, self._taps = Arrivals(times, steps), times, taps
+        self._arrivals, self._times = Arrivals(times, steps), times
+        self._steps, self._taps = steps, taps
 
     def potentials(self, weight: Tensor, bias: Tensor) -> Tensor:
         """V at the end of each step, shape (steps, B, neurons)."""
         return membranes(tapped(self._arrivals.drive(weight), self._taps), bias)
 
-    def by_weight(self, by_v: Tensor) -> Tensor:
+    def by_weight(self, marks: Sequence[Mark]) -> Tensor:
         """V is a double running sum over steps, so its gradient is one from the end."""
-        by_current = running_sum(by_v, backwards=True)
+        by_current = running_sum(placed(marks, self._steps), backwards=True)
         by_taken = running_sum(by_current, backwards=True)
         return self._arrivals.by_weight(tapped(by_taken, self._taps, backwards=True))
 
-    def by_times(self, by_step: Tensor, weight: Tensor) -> Tensor:
+    def by_times(self, mark: Mark, weight: Tensor) -> Tensor:
         """Sums over all neurons and the steps from a spike's own on, shape (B, inputs)."""
-        steps = len(by_step)
-        total = running_sum(by_step, backwards=True)
+        steps = self._steps
+        total = running_sum(placed([mark], steps), backwards=True)
         summed = (total.flatten(0, 1) @ weight).view(steps, *self._times.shape)
         arrived = self._times < steps
         at = torch.where(arrived, self._times, 0.0).long()

@@ -2,7 +2,8 @@
 
 V at the end of a step is the convolution of the postsynaptic potentials that the input spikes have
 reached by then, so no sum over steps is left to do on the (many) neurons, and steps at which V is a
-straight line are not convolved (:mod:`train.straight_steps`). Spike times come and go as
+straight line are not convolved (:mod:`train.straight_steps`). PSPs are ramps there; what taps bend
+of them is done to V, of which there is less. Spike times come and go as
 (B, channels * height * width), C,H,W row-major; inside, channels lie last in memory, so that all
 neurons with the same weights are one column.
 """
@@ -19,7 +20,8 @@ from torch import Tensor
 
 from spikeforge.errors import SpikeforgeError
 from train.crossing import NEVER
-from train.psp import RAMP, Taps, potential
+from train.marks import Mark, delayed, placed
+from train.psp import RAMP, Taps, tapped, within
 from train.stepped_layer import SHALLOW, Start, SteppedLayer
 from train.straight_steps import bent_steps, drawn, folded
 
@@ -39,37 +41,38 @@ class ConvResponse:
 
     def __init__(self, layer: SteppedConv, times: Tensor) -> None:
         self._layer, self._steps = layer, layer.steps
+        self._taps = within(layer.taps, layer.steps)
         maps = times.view(len(times), *layer.shape).permute(0, 2, 3, 1).contiguous()
         self._maps, self._last = maps, min(_last_arrival(times), layer.steps - 1)
-        self._bent = bent_steps(self._last, layer.steps, layer.taps)
-        self._psp = _by_step(maps, self._bent, layer.taps).flatten(0, 1).permute(0, 3, 1, 2)
+        self._bent = bent_steps(self._last, layer.steps)
+        rows = _ramps(maps.flatten(2), self._bent).flatten(0, 1)
+        self._ramps = rows.unflatten(2, maps.shape[2:]).permute(0, 3, 1, 2)
 
     def potentials(self, weight: Tensor, bias: Tensor) -> Tensor:
         """V at the end of each step, shape (steps, B * positions, channels)."""
         place = (self._layer.stride, self._layer.padding)
-        result = functional.conv2d(self._psp, _channels_last(weight), None, *place)
-        bent = result.permute(0, 2, 3, 1).reshape(len(self._bent), -1, self._layer.map[0])
-        v = drawn(bent, self._bent, self._steps)
+        result = functional.conv2d(self._ramps, _channels_last(weight), None, *place)
+        bent = result.permute(0, 2, 3, 1).reshape(self._bent, -1, self._layer.map[0])
+        v = tapped(drawn(bent, self._steps), self._taps)
         if bool(bias.any()):
             passed = torch.arange(1, self._steps + 1, dtype=v.dtype)
             v += passed.view(-1, 1, 1) * bias
         return v
 
-    def by_weight(self, by_v: Tensor) -> Tensor:
+    def by_weight(self, marks: Sequence[Mark]) -> Tensor:
         """Gradient by the weights."""
-        by_bent = folded(by_v, self._bent)
+        by_bent = folded(delayed(marks, self._taps), self._bent, self._steps)
         found: Tensor = self._backward(
-            by_bent, self._psp, self._layer.weight, [False, True, False]
+            by_bent, self._ramps, self._layer.weight, [False, True, False]
         )[1]
         return found.contiguous()
 
-    def by_times(self, by_step: Tensor, weight: Tensor) -> Tensor:
+    def by_times(self, mark: Mark, weight: Tensor) -> Tensor:
         """Sums over neurons and the steps from a spike's own on, shape (B, inputs)."""
         arriving = self._last + 1  # from the last of these steps on every spike counts
-        by_step[self._last] += by_step[arriving:].sum(0)
-        shape = (arriving * len(self._maps), *self._layer.shape)
-        inputs = weight.new_zeros(1).expand(shape)  # only their shape counts
-        by_maps = self._backward(by_step[:arriving], inputs, weight, [True, False, False])[0]
+        by_step = placed([Mark(mark.at.clamp(max=self._last), mark.value)], arriving)
+        inputs = self._ramps[: arriving * len(self._maps)]  # only their shape counts
+        by_maps = self._backward(by_step, inputs, weight, [True, False, False])[0]
         by_maps = by_maps.permute(0, 2, 3, 1).reshape(arriving, *self._maps.shape)
         total = torch.zeros_like(self._maps)
         for step, part in enumerate(by_maps.unbind()):
@@ -90,10 +93,10 @@ def _last_arrival(times: Tensor) -> int:
     return int(times.masked_fill(times >= NEVER, 0).max())
 
 
-def _by_step(times: Tensor, steps: Sequence[int], taps: Taps) -> Tensor:
-    """The postsynaptic potential of each spike at the end of some steps, shape (steps, ...)."""
-    now = torch.tensor(steps, dtype=times.dtype).view(-1, *[1] * times.ndim)
-    return potential(times, now, taps)
+def _ramps(times: Tensor, steps: int) -> Tensor:
+    """What each spike of weight 1 has added to V, if PSPs are ramps; shape (steps, ...)."""
+    begun = torch.arange(1, steps + 1, dtype=times.dtype).view(-1, *[1] * times.ndim)
+    return (begun - times).clamp_(min=0)
 
 
 def _channels_last(weight: Tensor) -> Tensor:
@@ -166,9 +169,10 @@ class SteppedConv(SteppedLayer):
         """V as plain matrix products: a library's convolution may transform its inputs."""
         weight, bias, _ = self.grids(self.rounding)
         kind = self.exact_type(bias)
-        maps = _by_step(times.to(kind), range(self.steps), self.taps).view(-1, *self.shape)
+        maps = _ramps(times.to(kind), self.steps).view(-1, *self.shape)
         patches = functional.unfold(maps, self.kernel, 1, self.padding, self.stride)
         v = (weight.to(kind).flatten(1) @ patches).view(self.steps, len(times), self.map[0], -1)
+        v = tapped(v, self.taps)
         passed = torch.arange(1, self.steps + 1, dtype=kind).view(-1, 1, 1, 1)
         return (v + passed * bias.to(kind).view(-1, 1)).flatten(2)
 

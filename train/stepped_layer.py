@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from spikeforge.bounds import signed_range
 from train.crossing import first_crossing, silenced
+from train.marks import Mark
 from train.psp import RAMP, Taps, psp
 from train.quantize import bias_grid, fitted_step, start_deviation_lsb, threshold_grid, weight_grid
 from train.slope_norm import SlopeNorm
@@ -57,14 +59,14 @@ class Response(Protocol):
     def potentials(self, weight: Tensor, bias: Tensor) -> Tensor:
         """V at the end of each step as if no neuron fired, shape (steps, rows, neurons)."""
 
-    def by_weight(self, by_v: Tensor) -> Tensor:
-        """Gradient by the weights, from that by :meth:`potentials`, which may be overwritten."""
+    def by_weight(self, marks: Sequence[Mark]) -> Tensor:
+        """Gradient by the weights, from that by :meth:`potentials`."""
 
-    def by_times(self, by_step: Tensor, weight: Tensor) -> Tensor:
-        """Sums of w_ji * by_step[t, j] over neurons j and steps t from the spike i's own on.
+    def by_times(self, mark: Mark, weight: Tensor) -> Tensor:
+        """Sums of w_ji by_j over neurons j whose mark lies at the spike i's own step or later.
 
         Args:
-            by_step: Shape (steps, rows, neurons); may be overwritten.
+            mark: by_j, and its step.
             weight: The weights.
 
         Returns:

@@ -36,9 +36,9 @@ from torch import Tensor
 from torch.nn.grad import conv2d_input
 
 from train.crossing import NEVER, first_crossing
+from train.marks import Mark, by_bias_current
 from train.psp import Taps, psp
 from train.quantize import by_row, step_gradient
-from train.stdbp import by_bias_current
 from train.stepped import SteppedDense
 from train.stepped_conv import SteppedConv
 from train.stepped_layer import Response, SteppedLayer
@@ -91,17 +91,17 @@ class _Displaced(torch.autograd.Function):
         times, weight, grid, step, theta, at = ctx.saved_tensors
         layer, response, by_time = ctx.layer, ctx.response, gradients[0]
         by_times, scale = None, 1.0 / max(psp(layer.taps, 512))  # of eps to the integers of V
-        by_v = by_time.new_zeros(layer.steps, *by_time.shape).scatter_(0, at[None], by_time[None])
         if ctx.needs_input_grad[0]:
             share = grid / by_row(theta, grid)
-            by_times = _passed_on(by_time, by_v, times, share, layer, response)
-        by_v.mul_(-scale)
+            by_times = _passed_on(Mark(at, by_time), times, share, layer, response)
         by_theta = by_time * scale
+        by_v = -by_theta
         if not ctx.any_fired and not layer.extrapolates:
-            by_v[-1] -= scale / len(by_time)
-        by_bias = by_bias_current(by_v) if ctx.needs_input_grad[2] else None
+            by_v -= scale / len(by_time)
+        marks = (Mark(at, by_v),)
+        by_bias = by_bias_current(marks) if ctx.needs_input_grad[2] else None
         by_weight, by_log_step = step_gradient(
-            weight, grid, step, layer.weight_bits, response.by_weight(by_v)
+            weight, grid, step, layer.weight_bits, response.by_weight(marks)
         )
         by_log_threshold = (by_theta * theta * step).sum(0)
         if theta.numel() == 1:
@@ -110,22 +110,20 @@ class _Displaced(torch.autograd.Function):
 
 
 def _passed_on(
-    by_time: Tensor, by_v: Tensor, times: Tensor, weight: Tensor, layer: SteppedLayer,
-    response: Response,
+    mark: Mark, times: Tensor, weight: Tensor, layer: SteppedLayer, response: Response
 ) -> Tensor:  # fmt: skip
     """The displacements of a layer's inputs from its own, shape (B, inputs); signs as by_time's.
 
     Args:
-        by_time: Of the layer, shape (rows, neurons).
-        by_v: The same at the steps of its spikes, else 0, shape (steps, rows, neurons).
+        mark: Of the layer's own, at the steps of its spikes.
         times: Steps of the inputs, shape (B, inputs).
         weight: The weights, in thresholds.
         layer: The layer.
         response: What the inputs did.
     """
     fired = times < NEVER
-    asked = _over_all(by_time, weight, layer).clamp_(min=0).mul_(_SILENT_SHARE)
-    found = torch.where(fired, response.by_times(by_v.clone(), weight), asked)
+    asked = _over_all(mark.value, weight, layer).clamp_(min=0).mul_(_SILENT_SHARE)
+    found = torch.where(fired, response.by_times(mark, weight), asked)
     found = _shared(found, weight.abs().sum(0), layer)
     mean = (found * fired).sum(1, keepdim=True) / fired.sum(1, keepdim=True).clamp_(min=1)
     return found - mean * fired

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from train.epoch import run_epoch
 from train.evaluation import accuracy
 from train.exporter import export
 from train.health import check_alive, check_finite
+from train.machine import kept_memory, one_thread
 from train.model import SpikingNet
 from train.recalibrate import recalibrate
 from train.recipe import Recipe
@@ -87,7 +86,7 @@ def train(
     """
     seed = recipe.seed if seed is None else seed
     _check_form(recipe, dataset)
-    with torch.random.fork_rng(devices=[]), _one_thread():
+    with torch.random.fork_rng(devices=[]), one_thread(), kept_memory():
         torch.manual_seed(seed)
         state = start_run(recipe)
         began = time.perf_counter()
@@ -115,20 +114,6 @@ def _check_form(recipe: Recipe, dataset: Dataset) -> None:
             f"in {wanted[1]} classes, but {dataset.name} has {given[0]} in {given[1]}; name the "
             f"set in the recipe's data"
         )
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch compute in one thread, beside the one that distorts images.
-
-    These matrices are small: more threads wait for each other, and on a busy machine for long.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def start_run(recipe: Recipe) -> RunState:

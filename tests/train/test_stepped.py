@@ -136,3 +136,12 @@ def test_integers_are_within_their_bits():
     numbers = layer.integers()
     assert (int(numbers.weight.min()), int(numbers.weight.max())) == (-4, 3)
     assert int(numbers.threshold.min()) >= 1
+
+
+@pytest.mark.parametrize("steps", [255, 256, 1023])
+def test_long_windows_are_counted_to_their_end(steps):
+    v = torch.zeros(steps, 1, 3)
+    v[-1, 0, 1], v[-2, 0, 2] = 1.0, 1.0
+    at, fired = first_crossing(v, torch.ones(1))
+    assert at.tolist() == [[steps - 1, steps - 1, steps - 2]]
+    assert fired.tolist() == [[False, True, True]]

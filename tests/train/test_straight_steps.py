@@ -6,6 +6,7 @@ import torch.nn.functional as functional
 from hypothesis import given
 from hypothesis import strategies as st
 
+from train.marks import Mark
 from train.psp import RAMP, potential
 from train.stdbp import StdbpConv
 from train.stepped import NEVER
@@ -21,32 +22,43 @@ def windows(draw):
     return draw(st.integers(0, steps - 1)), steps
 
 
-@given(windows(), st.sampled_from(sorted(TAPS)), st.integers(0, 99))
-def test_v_of_the_bent_steps_says_all_of_v(window, taps, seed):
+def random_marks(steps, shape, generator):
+    """Two marks a neuron, at any of its steps, of whole numbers."""
+    return [
+        Mark(
+            torch.randint(0, steps, shape, generator=generator),
+            torch.randint(-9, 10, shape, generator=generator).double(),
+        )
+        for _ in range(2)
+    ]
+
+
+@given(windows(), st.integers(0, 99))
+def test_v_of_the_bent_steps_says_all_of_v(window, seed):
     last, steps = window
     generator = torch.Generator().manual_seed(seed)
     times = torch.randint(0, last + 1, (1, 6), generator=generator)
     weights = torch.randint(-8, 9, (6,), generator=generator)
-    v = potential(times, torch.arange(steps)[:, None], TAPS[taps]) @ weights
-    at = bent_steps(last, steps, TAPS[taps])
-    assert drawn(v[at], at, steps).tolist() == v.tolist()
+    v = potential(times, torch.arange(steps)[:, None], RAMP) @ weights
+    assert drawn(v[: bent_steps(last, steps)], steps).tolist() == v.tolist()
 
 
-@given(windows(), st.sampled_from(sorted(TAPS)), st.integers(0, 99))
-def test_the_way_back_is_the_transposed_of_the_way_there(window, taps, seed):
+@given(windows(), st.integers(0, 99))
+def test_the_way_back_is_the_transposed_of_the_way_there(window, seed):
     last, steps = window
-    at = bent_steps(last, steps, TAPS[taps])
+    count = bent_steps(last, steps)
     generator = torch.Generator().manual_seed(seed)
-    bent = torch.randint(-9, 10, (len(at), 3), generator=generator)
-    by_v = torch.randint(-9, 10, (steps, 3), generator=generator)
-    there = (drawn(bent.clone(), at, steps) * by_v).sum()
-    assert there == (bent * folded(by_v.clone(), at)).sum()
+    bent = torch.randint(-9, 10, (count, 3), generator=generator)
+    marks = random_marks(steps, (2, 3), generator)
+    bent = bent.view(count, 1, 3).expand(count, 2, 3)
+    there = sum(drawn(bent, steps).gather(0, each.at[None])[0] * each.value for each in marks).sum()
+    assert there == (bent * folded(marks, count, steps)).sum()
 
 
 def test_a_window_that_is_longer_than_the_inputs_is_mostly_straight():
-    assert bent_steps(7, 20, RAMP) == list(range(8))
-    assert bent_steps(1, 20, psp_taps(5)) == [0, 1, 5, 6]
-    assert bent_steps(0, 4, RAMP) == [0, 1]  # a line needs two points
+    assert bent_steps(7, 20) == 8
+    assert bent_steps(0, 4) == 2  # a line needs two points
+    assert bent_steps(0, 1) == 1
 
 
 @pytest.mark.parametrize("taps", sorted(TAPS))
@@ -65,9 +77,10 @@ def test_a_convolution_that_runs_longer_equals_one_of_every_step(taps, last):
     plain = plain.flatten(1, 2) + (now + 1) * bias
     response = layer.response(times)
     torch.testing.assert_close(response.potentials(weight.detach(), bias), plain, rtol=0, atol=0)
-    by_v = torch.randn(plain.shape, dtype=torch.float64)
-    found = response.by_weight(by_v.clone())
-    wanted = torch.autograd.grad(plain, weight, by_v)[0]
+    marks = random_marks(15, plain.shape[1:], torch.Generator().manual_seed(5))
+    found = response.by_weight(marks)
+    marked = sum((plain.gather(0, each.at[None])[0] * each.value).sum() for each in marks)
+    wanted = torch.autograd.grad(marked, weight)[0]
     torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-9)
 
 
@@ -76,13 +89,14 @@ def test_times_of_a_convolution_that_runs_longer_hear_of_every_later_step():
     layer = StdbpConv((2, 6, 5), 3, 3, stride=2, steps=6, extra_steps=9)
     times = torch.randint(0, 9, (4, 60)).float()
     times = torch.where(times < 6, times, NEVER)
-    by_step = torch.randn(15, 4 * 4, 3)
+    at, value = torch.randint(0, 15, (4 * 4, 3)), torch.randn(4 * 4, 3)
+    by_step = torch.zeros(15, 4 * 4, 3).scatter_(0, at[None], value[None])
     weight = torch.randn(layer.weight.shape)
     wanted = torch.zeros(4, 60)
     for step in range(15):
         maps = by_step[step].view(4, 2, 2, 3).permute(0, 3, 1, 2)
         spread = functional.conv_transpose2d(maps, weight, None, 2, output_padding=(1, 0))
         wanted += spread.flatten(1) * (times <= step)
-    found = layer.response(times).by_times(by_step.clone(), weight)
+    found = layer.response(times).by_times(Mark(at, value), weight)
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
     assert found.abs().max() > 1
