@@ -48,7 +48,7 @@ __all__ = ["StRsbpLayer", "st_rsbp_network"]
 
 _LEAST_DIAGONAL = 0.25
 _MOST_SWEEPS = 12
-_TOLERANCE = 1e-3  # of the largest lambda
+_TOLERANCE = 1e-2  # of the largest lambda
 
 
 class _Recurrence(torch.autograd.Function):
