@@ -1,7 +1,7 @@
 """How a training uses the machine: one thread, and memory that it keeps.
 
 glibc takes each large block from the system anew and gives it back when it is free, so the system
-clears every page of it again: for the tensors of convolutions up to a third of an update's time.
+clears every page of it again: for large convolutions up to a third of an update's time.
 While a training runs, freed memory waits for the next update instead.
 """
 
@@ -16,8 +16,10 @@ import torch
 
 __all__ = ["kept_memory", "one_thread"]
 
-# malloc.h of glibc: the numbers of two settings, and what they are at a program's start.
-_TRIM_THRESHOLD, _TRIM_DEFAULT, _TRIM_NEVER = -1, 128 * 1024, 2**31 - 1
+# glibc's malloc.h: the numbers of three settings. Once one is set, it no longer raises the others
+# with what a program uses, so afterwards they are what it would have raised them to.
+_TRIM_THRESHOLD, _TRIM_NEVER, _TRIM_AFTERWARDS = -1, 2**31 - 1, 64 << 20
+_MMAP_THRESHOLD, _MMAP_AFTERWARDS = -3, 32 << 20
 _MMAP_MAX, _MMAP_DEFAULT = -4, 65_536
 
 
@@ -48,5 +50,6 @@ def kept_memory() -> Iterator[None]:
         yield
     finally:
         libc.mallopt(_MMAP_MAX, _MMAP_DEFAULT)
-        libc.mallopt(_TRIM_THRESHOLD, _TRIM_DEFAULT)
+        libc.mallopt(_MMAP_THRESHOLD, _MMAP_AFTERWARDS)
+        libc.mallopt(_TRIM_THRESHOLD, _TRIM_AFTERWARDS)
         libc.malloc_trim(0)

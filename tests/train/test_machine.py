@@ -20,11 +20,10 @@ def faults_of_filling() -> int:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told")
 def test_memory_of_one_update_serves_the_next():
     with kept_memory():
-        faults_of_filling()
-        kept = faults_of_filling()
-    faults_of_filling()
-    given_back = faults_of_filling()
-    assert kept < given_back / 4
+        kept = [faults_of_filling() for _ in range(10)]
+    given_back = [faults_of_filling() for _ in range(10)]
+    assert min(given_back) > 1_000
+    assert kept[-1] < given_back[-1] / 4  # blocks move until each fits where the last one was
 
 
 def test_training_computes_in_one_thread_and_leaves_the_number_as_it_was():
