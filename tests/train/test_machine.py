@@ -8,7 +8,7 @@ import torch
 
 from train.machine import kept_memory, one_thread
 
-_BYTES = 64 << 20  # more than glibc itself would ever keep
+_BYTES = 64 << 20  # larger than what glibc itself ever keeps
 
 
 def faults_of_filling() -> int:
@@ -20,10 +20,10 @@ def faults_of_filling() -> int:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told")
 def test_memory_of_one_update_serves_the_next():
     with kept_memory():
-        kept = [faults_of_filling() for _ in range(10)]
-    given_back = [faults_of_filling() for _ in range(10)]
-    assert min(given_back) > 1_000
-    assert kept[-1] < given_back[-1] / 4  # blocks move until each fits where the last one was
+        kept = [faults_of_filling() for _ in range(24)]
+    assert max(kept) > 10_000  # pages that the system cleared
+    # Blocks move, two or three times, until each fits where the last one was.
+    assert sum(faults == 0 for faults in kept) >= 12
 
 
 def test_training_computes_in_one_thread_and_leaves_the_number_as_it_was():
