@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from train.recipe import Augmentation, NetworkShape
+from train.network_shape import NetworkShape
+from train.recipe import Augmentation
 
 __all__ = ["Augmenter", "code", "code_for", "code_input", "grade"]
 

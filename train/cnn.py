@@ -14,7 +14,8 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from train.model import WindowedNet
-from train.recipe import ConvShape, Recipe
+from train.network_shape import ConvShape
+from train.recipe import Recipe
 from train.windowed import WindowedDense, WindowedReadout
 from train.windowed_conv import WindowedConv, reached_positions
 

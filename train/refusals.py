@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from spikeforge.errors import SpikeforgeError
-from train.recipe import NetworkShape, NeuronShape, Recipe
+from train.network_shape import NetworkShape, NeuronShape
+from train.recipe import Recipe
 
 __all__ = [
     "refuse_batch_norm",

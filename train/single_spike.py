@@ -18,8 +18,9 @@ from spikeforge.errors import SpikeforgeError
 from spikeforge.neuron import MAX_STEPS
 from train.first_spike_pool import FirstSpikePool
 from train.model import SpikingNet
+from train.network_shape import NetworkShape
 from train.psp import RAMP, Taps
-from train.recipe import NetworkShape, Recipe
+from train.recipe import Recipe
 from train.stepped import spike_times
 from train.stepped_conv import SteppedConv
 from train.stepped_layer import SHALLOW, Start, SteppedLayer

@@ -8,7 +8,8 @@ from spikeforge.coding import encode
 from train.cnn import WindowedCnn
 from train.evaluation import evaluate
 from train.exporter import export
-from train.recipe import ConvShape, Recipe, load_recipe
+from train.network_shape import ConvShape
+from train.recipe import Recipe, load_recipe
 from train.rules import build_network
 from train.trainer import train
 

@@ -6,7 +6,8 @@ import torch
 
 from spikeforge.errors import SpikeforgeError
 from train.health import check_alive, check_finite
-from train.recipe import NetworkShape, Recipe, Training
+from train.network_shape import NetworkShape
+from train.recipe import Recipe, Training
 from train.rules import build_network
 from train.trainer import train
 

@@ -6,7 +6,8 @@ import torch
 
 from spikeforge.errors import SpikeforgeError
 from spikeforge.schema import Leak, LeakKind
-from train.recipe import NetworkShape, NeuronShape, Recipe, Training
+from train.network_shape import NetworkShape, NeuronShape
+from train.recipe import Recipe, Training
 from train.rules import build_network
 from train.spiking.fire import Record
 from train.spiking.neuron import Neuron, run_neurons

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from spikeforge.errors import SpikeforgeError
-from train.recipe import ConvShape
+from train.network_shape import ConvShape
 from train.spiking.layer import SpikingConv
 from train.spiking.neuron import Neuron
 

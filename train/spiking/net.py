@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from spikeforge.errors import SpikeforgeError
 from train.augment import code_input
 from train.model import SpikingNet
-from train.recipe import NetworkShape, Recipe
+from train.network_shape import NetworkShape
+from train.recipe import Recipe
 from train.refusals import refuse_dropout, refuse_psp, refuse_single_spike
 from train.spiking.block import SewBlock
 from train.spiking.fire import Rule

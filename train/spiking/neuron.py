@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from spikeforge.schema import AfterSpike, Leak, LeakKind
-from train.recipe import NeuronShape
+from train.network_shape import NeuronShape
 
 __all__ = ["Neuron", "Run", "decayed_sum", "run_neurons", "summed"]
 

@@ -8,7 +8,7 @@ import torch
 
 from sim.stepped import run_stepped_layer
 from spikeforge.schema import AfterSpike, Dense, Leak, LeakKind, NeuronSpec, Schedule
-from train.recipe import NeuronShape
+from train.network_shape import NeuronShape
 from train.spiking.neuron import Neuron, decayed_sum, run_neurons
 
 LEAKS = {
