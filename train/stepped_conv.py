@@ -43,7 +43,7 @@ class ConvResponse:
         self._layer, self._steps = layer, layer.steps
         self._taps = within(layer.taps, layer.steps)
         maps = times.view(len(times), *layer.shape).permute(0, 2, 3, 1).contiguous()
-        self._maps, self._last = maps, min(_last_arrival(times), layer.steps - 1)
+        self._maps, self._last = maps, _last_arrival(times, layer.steps)
         self._bent = bent_steps(self._last, layer.steps)
         rows = _ramps(maps.flatten(2), self._bent).flatten(0, 1)
         self._ramps = rows.unflatten(2, maps.shape[2:]).permute(0, 3, 1, 2)
@@ -88,9 +88,9 @@ class ConvResponse:
         )  # fmt: skip
 
 
-def _last_arrival(times: Tensor) -> int:
-    """The step of the last spike; 0 if there is none."""
-    return int(times.masked_fill(times >= NEVER, 0).max())
+def _last_arrival(times: Tensor, steps: int) -> int:
+    """The step of the last spike within a window; 0 if there is none."""
+    return min(int(times.masked_fill(times >= NEVER, 0).max()), steps - 1)
 
 
 def _ramps(times: Tensor, steps: int) -> Tensor:
@@ -169,10 +169,11 @@ class SteppedConv(SteppedLayer):
         """V as plain matrix products: a library's convolution may transform its inputs."""
         weight, bias, _ = self.grids(self.rounding)
         kind = self.exact_type(bias)
-        maps = _ramps(times.to(kind), self.steps).view(-1, *self.shape)
+        bent = bent_steps(_last_arrival(times, self.steps), self.steps)
+        maps = _ramps(times.to(kind), bent).view(-1, *self.shape)
         patches = functional.unfold(maps, self.kernel, 1, self.padding, self.stride)
-        v = (weight.to(kind).flatten(1) @ patches).view(self.steps, len(times), self.map[0], -1)
-        v = tapped(v, self.taps)
+        v = (weight.to(kind).flatten(1) @ patches).view(bent, len(times), self.map[0], -1)
+        v = tapped(drawn(v, self.steps), self.taps)
         passed = torch.arange(1, self.steps + 1, dtype=kind).view(-1, 1, 1, 1)
         return (v + passed * bias.to(kind).view(-1, 1)).flatten(2)
 
