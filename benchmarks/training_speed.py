@@ -21,7 +21,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
@@ -42,9 +42,10 @@ from train.trainer import start_run
 
 RECIPES = ("mnist-mlp", "mnist-stdbp", "mnist-stidi", "mnist-surrogate", "mnist-tssl-bp",
            "mnist-hm2-bp", "mnist-lee2016", "mnist-st-rsbp", "mnist-stdbp-cnn", "mnist-stidi-cnn",
-           "mnist-tssl-bp-cnn", "mnist-hm2-bp-cnn", "mnist-bpsta-cnn")  # fmt: skip
+           "mnist-tssl-bp-cnn", "mnist-hm2-bp-cnn", "mnist-bpsta-cnn", "mnist-sew")  # fmt: skip
 ROUNDS = 3
 UPDATES = 6
+WARM_UP = 3
 BETA = 0.875  # the others' leak
 
 
@@ -59,8 +60,29 @@ def presented(recipe: Recipe, k: Tensor) -> Tensor:
     return torch.stack([(maps == step).float() for step in range(steps)])
 
 
+class Residual(nn.Module):
+    """A SEW block whose branch is added to its input; :func:`walked` runs it."""
+
+    def __init__(self, channels: int, kernel: int, neuron: Callable[[], nn.Module]) -> None:
+        super().__init__()
+
+        def conv() -> nn.Module:
+            return nn.Conv2d(channels, channels, kernel, padding=kernel // 2)
+
+        self.branch = nn.ModuleList([conv(), neuron(), conv(), neuron()])
+
+
+def walked(
+    parts: Iterable[nn.Module], x: Tensor, run: Callable[[nn.Module, Tensor], Tensor]
+) -> Tensor:
+    """Run parts one after the other, those of branches as well."""
+    for part in parts:
+        x = x + walked(part.branch, x, run) if isinstance(part, Residual) else run(part, x)
+    return x
+
+
 def stages(recipe: Recipe, neuron: Callable[[], nn.Module]) -> list[nn.Module]:
-    """Layers and neurons of the recipe's network; SEW blocks and feedback are not among them."""
+    """Layers and neurons of the recipe's network; feedback is not among them."""
     shape, found = recipe.network, []
     (channels, height, width) = recipe.input_shape
     for each in shape.conv:
@@ -70,6 +92,9 @@ def stages(recipe: Recipe, neuron: Callable[[], nn.Module]) -> list[nn.Module]:
             (side + 2 * each.padding - each.kernel) // each.stride + 1 for side in (height, width)
         )
         channels = each.channels
+        if each.residual is not None:
+            assert each.residual == "add"
+            found.append(Residual(channels, each.kernel, neuron))
         if each.pool > 1:
             single = shape.input_bits == 0
             found.append(nn.MaxPool2d(each.pool) if single else nn.AvgPool2d(each.pool))
@@ -92,16 +117,19 @@ def snntorch_network(recipe: Recipe) -> Callable[[Tensor], Tensor]:
     network = nn.ModuleList(stages(recipe, leaky))
 
     def scores(x: Tensor) -> Tensor:
-        state = {at: part.init_leaky() for at, part in enumerate(network)
+        state = {part: part.init_leaky() for part in network.modules()
                  if isinstance(part, snntorch.Leaky)}  # fmt: skip
+
+        def run(part: nn.Module, here: Tensor) -> Tensor:
+            if part not in state:
+                return part(here)  # type: ignore[no-any-return]
+            here, state[part] = part(here, state[part])
+            return here
+
         total: Tensor | float = 0.0
         for here in x:
-            for at, part in enumerate(network):
-                if at in state:
-                    here, state[at] = part(here, state[at])
-                else:
-                    here = part(here)
-            total = total + state[len(network) - 1]
+            walked(network, here, run)
+            total = total + state[network[-1]]
         assert isinstance(total, Tensor)
         return total.view(len(total), recipe.classes, -1).mean(2)
 
@@ -121,14 +149,15 @@ def spikingjelly_network(recipe: Recipe) -> Callable[[Tensor], Tensor]:
 
     def scores(x: Tensor) -> Tensor:
         steps, count = x.shape[:2]
-        for part in network:
+
+        def run(part: nn.Module, here: Tensor) -> Tensor:
             if isinstance(part, neuron.LIFNode):
-                x = part(x)
-            else:  # layers without memory see all steps as one batch
-                rows = part(x.flatten(0, 1))
-                x = rows.view(steps, count, *rows.shape[1:])
+                return part(here)  # type: ignore[no-any-return]
+            rows = part(here.flatten(0, 1))  # layers without memory see all steps as one batch
+            return rows.view(steps, count, *rows.shape[1:])  # type: ignore[no-any-return]
+
+        total = walked(network, x, run).sum(0)
         functional.reset_net(network)
-        total = x.sum(0)
         return total.view(count, recipe.classes, -1).mean(2)
 
     scores.network = network  # type: ignore[attr-defined]
@@ -174,8 +203,9 @@ def measure(recipe: Recipe, images: Tensor, labels: Tensor) -> dict[str, float]:
 
 
 def timed(update: Callable[[], object], times: int) -> float:
-    """Seconds of some updates, after one that is not timed."""
-    update()
+    """Seconds of some updates, after a few that are not timed."""
+    for _ in range(WARM_UP):
+        update()
     begun = time.perf_counter()
     for _ in range(times):
         update()
