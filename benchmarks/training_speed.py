@@ -29,6 +29,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from spikeforge.errors import SpikeforgeError
 from spikeforge.files import write_atomically
 from train.augment import code_for
 from train.data import load_dataset
@@ -93,7 +94,10 @@ def stages(recipe: Recipe, neuron: Callable[[], nn.Module]) -> list[nn.Module]:
         )
         channels = each.channels
         if each.residual is not None:
-            assert each.residual == "add"
+            if each.residual != "add":
+                raise SpikeforgeError(
+                    f"network.conv.residual must be 'add' in this benchmark, not {each.residual!r}"
+                )
             found.append(Residual(channels, each.kernel, neuron))
         if each.pool > 1:
             single = shape.input_bits == 0

@@ -18,7 +18,7 @@ __all__ = ["kept_memory", "one_thread"]
 
 # glibc's malloc.h: the numbers of three settings. Once one is set, it no longer raises the others
 # with what a program uses, so afterwards they are what it would have raised them to.
-_TRIM_THRESHOLD, _TRIM_NEVER, _TRIM_AFTERWARDS = -1, 2**31 - 1, 64 << 20
+_TRIM_THRESHOLD, _TRIM_NEVER, _TRIM_AFTERWARDS = -1, -1, 64 << 20
 _MMAP_THRESHOLD, _MMAP_AFTERWARDS = -3, 32 << 20
 _MMAP_MAX, _MMAP_DEFAULT = -4, 65_536
 
@@ -39,7 +39,10 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def kept_memory() -> Iterator[None]:
-    """Keep freed memory for the next allocation; other C libraries than glibc are left alone."""
+    """Keep freed memory for the next allocation; other C libraries than glibc are left alone.
+
+    Not to be nested. Settings of ``malloc`` that the environment made are lost.
+    """
     if platform.libc_ver()[0] != "glibc":
         yield
         return

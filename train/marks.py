@@ -41,7 +41,15 @@ def placed(marks: Sequence[Mark], steps: int) -> Tensor:
 
 
 def delayed(marks: Sequence[Mark], taps: Taps) -> list[Mark]:
-    """Marks of the ramps that taps (delay, gain) make V of, from those of V."""
+    """Gradients by the V of ramps, from those by what taps make of it.
+
+    Args:
+        marks: Gradients by V.
+        taps: (delay, gain) of the PSP.
+
+    Returns:
+        One a mark and tap; where it falls before the first step its value is 0.
+    """
     found = []
     for delay, gain in taps:
         for mark in marks:
@@ -54,6 +62,13 @@ def delayed(marks: Sequence[Mark], taps: Taps) -> list[Mark]:
 
 
 def by_bias_current(marks: Sequence[Mark]) -> Tensor:
-    """Gradient by the biases, shape (neurons,): V adds them up from the first step on."""
+    """Gradient by the biases, which V adds up from the first step on.
+
+    Args:
+        marks: Gradients by V, at least one.
+
+    Returns:
+        Shape (neurons,).
+    """
     parts = [(mark.value * (mark.at + 1)).sum(0) for mark in marks]
     return torch.stack(parts).sum(0)

@@ -42,23 +42,25 @@ def potential(times: Tensor, now: Tensor | int, taps: Taps) -> Tensor:
 
 
 def within(taps: Taps, steps: int) -> Taps:
-    """Those taps that bend anything in this many steps."""
+    """Those taps that bend anything in a window of ``steps`` steps."""
     return tuple((delay, gain) for delay, gain in taps if delay < steps)
 
 
-def tapped(drive: Tensor, taps: Taps, *, backwards: bool = False) -> Tensor:
-    """Sums of what arrived ``delay`` steps before (or after) each step, times the gains.
+def tapped(x: Tensor, taps: Taps, *, backwards: bool = False) -> Tensor:
+    """Sums of what was ``delay`` steps before (or after) each step, times the gains.
 
     Args:
-        drive: Shape (steps, ...); may be what is returned.
-        taps: (delay, gain), the first without a delay.
+        x: Drive or V, shape (steps, ...); returned as it is where no tap bends it.
+        taps: (delay, gain).
         backwards: Look at later steps.
     """
-    (_, first), *late = within(taps, len(drive))
-    result = drive if first == 1 and not late else drive * first
-    for delay, gain in late:
-        to, of = result[delay:], drive[: len(drive) - delay]
+    bending = within(taps, len(x))
+    if bending == RAMP:
+        return x
+    result = torch.zeros_like(x)
+    for delay, gain in bending:
+        late, early = result[delay:], x[: len(x) - delay]
         if backwards:
-            to, of = result[: len(drive) - delay], drive[delay:]
-        to.add_(of, alpha=gain)
+            late, early = result[: len(x) - delay], x[delay:]
+        late.add_(early, alpha=gain)
     return result

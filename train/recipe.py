@@ -15,9 +15,7 @@ from spikeforge.validation import StrictModel, parse
 from train.catalogue import SETS
 from train.network_shape import NetworkShape
 
-__all__ = [
-    "Augmentation", "Recipe", "Sparsity", "Training", "load_recipe", "recipe_names",
-]  # fmt: skip
+__all__ = ["Augmentation", "Recipe", "Sparsity", "Training", "load_recipe", "recipe_names"]
 
 MAX_RECIPE_BYTES = 1 << 16
 Share = Annotated[float, Field(ge=0, lt=1)]

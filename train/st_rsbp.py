@@ -19,10 +19,10 @@ each of which is one pass of :func:`train.hm2.by_count` and one matrix product w
 weights; no matrix e is ever formed.
 
 Our own: weights learn by lambda too, which is the macro model's exact derivative (the published
-program divides by d_j alone); d_j is kept at 1/4 or more, and is 1 for silent neurons; at most 12
-sweeps, which truncates the series where feedback is so strong that it does not converge; and all
-that :mod:`train.hm2` says of silent neurons, full trains, the loss and time. Layers that are not
-recurrent learn by HM2-BP.
+program divides by d_j alone); d_j is kept at 1/4 or more, and is 1 for silent neurons; sweeps end
+when lambda changes by less than 1 % of its largest, or after 12, which truncates the series where
+feedback is so strong that it does not converge; and all that :mod:`train.hm2` says of silent
+neurons, full trains, the loss and time. Layers that are not recurrent learn by HM2-BP.
 """
 
 from __future__ import annotations

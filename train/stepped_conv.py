@@ -2,8 +2,8 @@
 
 V at the end of a step is the convolution of the postsynaptic potentials that the input spikes have
 reached by then, so no sum over steps is left to do on the (many) neurons, and steps at which V is a
-straight line are not convolved (:mod:`train.straight_steps`). PSPs are ramps there; what taps bend
-of them is done to V, of which there is less. Spike times come and go as
+straight line are not convolved (:mod:`train.straight_steps`). PSPs are ramps there, and taps bend V
+afterwards, so that only steps of arrivals are convolved. Spike times come and go as
 (B, channels * height * width), C,H,W row-major; inside, channels lie last in memory, so that all
 neurons with the same weights are one column.
 """
@@ -45,6 +45,8 @@ class ConvResponse:
         maps = times.view(len(times), *layer.shape).permute(0, 2, 3, 1).contiguous()
         self._maps, self._last = maps, _last_arrival(times, layer.steps)
         self._bent = bent_steps(self._last, layer.steps)
+        # Columns and channels are one axis for a moment: else the stride of a single channel hides
+        # from the library that channels lie last, and it takes a way that is slower by far.
         rows = _ramps(maps.flatten(2), self._bent).flatten(0, 1)
         self._ramps = rows.unflatten(2, maps.shape[2:]).permute(0, 3, 1, 2)
 
@@ -89,7 +91,7 @@ class ConvResponse:
 
 
 def _last_arrival(times: Tensor, steps: int) -> int:
-    """The step of the last spike within a window; 0 if there is none."""
+    """The step of the last spike, at most the last of a window; 0 if there is none."""
     return min(int(times.masked_fill(times >= NEVER, 0).max()), steps - 1)
 
 

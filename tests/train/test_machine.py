@@ -18,12 +18,12 @@ def faults_of_filling() -> int:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told")
-def test_memory_of_one_update_serves_the_next():
+def test_memory_of_one_update_serves_the_next_and_is_given_back_afterwards():
     with kept_memory():
         kept = [faults_of_filling() for _ in range(24)]
-    assert max(kept) > 10_000  # pages that the system cleared
-    # Blocks move, two or three times, until each fits where the last one was.
-    assert sum(faults == 0 for faults in kept) >= 12
+    # Blocks move a few times before each fits where the last one was.
+    assert kept.count(0) >= 8
+    assert faults_of_filling() > 0
 
 
 def test_training_computes_in_one_thread_and_leaves_the_number_as_it_was():

@@ -66,6 +66,7 @@ def random_images(count=60, seed=2):
         ("stidi-bp", {"conv": CONV, "psp": {"rise": 3}, "weight_bits": 8, "extra_steps": 3}),
         ("stidi-bp", {"conv": CONV, "psp": {"rise": 2, "fall": 3}, "weight_bits": 1}),
         ("stidi-bp", {"psp": {"rise": 4, "fall": 40}, "weight_bits": 3}),
+        ("stidi-bp", {"conv": CONV, "psp": {"rise": 2, "fall": 3}, "later_steps": 3}),
     ],
 )
 def test_torch_in_evaluation_mode_equals_the_reference(rule, options):

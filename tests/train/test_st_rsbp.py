@@ -140,3 +140,19 @@ def test_what_the_rule_cannot_do_is_refused(network, message):
     asked = {"name": "r", "rule": "st-rsbp", "network": {"hidden": [9], **network}}
     with pytest.raises(SpikeforgeError, match=message):
         build_network(Recipe.model_validate({**asked, "training": {"epochs": 1}}))
+
+
+@pytest.mark.parametrize("neuron", NEURONS)
+def test_sweeps_end_close_to_where_they_would_converge(neuron):
+    found = {}
+    for kind in ("default", "converged"):
+        layer = recurrent(14, 9, neuron)
+        if kind == "default":
+            fresh = StRsbpLayer(14, 9, neuron=neuron, rule=None, steps=12)
+            layer.most_sweeps, layer.tolerance = fresh.most_sweeps, fresh.tolerance
+        torch.manual_seed(3)
+        x = (torch.rand(12, 8, 14) < 0.3).double()
+        (layer(x) * torch.randn(12, 8, 9).double()).sum().backward()
+        found[kind] = layer.recurrent.grad
+    distance = (found["default"] - found["converged"]).norm() / found["converged"].norm()
+    assert 0 < distance < 0.01
