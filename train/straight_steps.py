@@ -1,14 +1,15 @@
 """Steps at which V needs no weights: behind the last arrival it is a straight line.
 
-As long as spikes arrive, each step may bend V. Where PSPs are ramps, V(t) = 2 V(t - 1) - V(t - 2)
-behind the last of them, which is exact in integers and far cheaper than a convolution. A layer that
-runs longer than the one before it (``network.later_steps``) has many such steps.
+As long as spikes arrive, each step may bend V. Where PSPs are ramps, V gains the same in each step
+behind the last of them, which is exact in integers and far cheaper to add up than a convolution. A
+layer that runs longer than the one before it (``network.later_steps``) has many such steps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from train.marks import Mark, placed
@@ -37,9 +38,9 @@ def drawn(bent: Tensor, steps: int) -> Tensor:
         return bent
     v = bent.new_empty(steps, *bent.shape[1:])
     v[: len(bent)] = bent
+    slope = bent[-1] - bent[-2]
     for step in range(len(bent), steps):
-        v[step] = v[step - 1]
-        v[step].mul_(2).sub_(v[step - 2])
+        torch.add(v[step - 1], slope, out=v[step])
     return v
 
 
