@@ -21,7 +21,7 @@ from torch import Tensor
 from spikeforge.errors import SpikeforgeError
 from train.crossing import NEVER
 from train.marks import Mark, delayed, placed
-from train.psp import RAMP, Taps, tapped, within
+from train.psp import RAMP, Taps, potential, tapped, within
 from train.stepped_layer import SHALLOW, Start, SteppedLayer
 from train.straight_steps import bent_steps, drawn, folded
 
@@ -97,8 +97,8 @@ def _last_arrival(times: Tensor, steps: int) -> int:
 
 def _ramps(times: Tensor, steps: int) -> Tensor:
     """What each spike of weight 1 has added to V, if PSPs are ramps; shape (steps, ...)."""
-    begun = torch.arange(1, steps + 1, dtype=times.dtype).view(-1, *[1] * times.ndim)
-    return (begun - times).clamp_(min=0)
+    now = torch.arange(steps, dtype=times.dtype).view(-1, *[1] * times.ndim)
+    return potential(times, now, RAMP)
 
 
 def _channels_last(weight: Tensor) -> Tensor:

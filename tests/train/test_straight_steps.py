@@ -84,11 +84,14 @@ def test_a_convolution_that_runs_longer_equals_one_of_every_step(taps, last):
     torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-9)
 
 
-def test_times_of_a_convolution_that_runs_longer_hear_of_every_later_step():
+@pytest.mark.parametrize("too_late", [False, True])
+def test_times_of_a_convolution_that_runs_longer_hear_of_every_later_step(too_late):
     torch.manual_seed(4)
     layer = StdbpConv((2, 6, 5), 3, 3, stride=2, steps=6, extra_steps=9)
     times = torch.randint(0, 9, (4, 60)).float()
     times = torch.where(times < 6, times, NEVER)
+    if too_late:  # behind the layer's last step
+        times[0, 3], times[1, 5] = 15.0, 17.0
     at, value = torch.randint(0, 15, (4 * 4, 3)), torch.randn(4 * 4, 3)
     by_step = torch.zeros(15, 4 * 4, 3).scatter_(0, at[None], value[None])
     weight = torch.randn(layer.weight.shape)
